@@ -21,7 +21,7 @@ EXTRA = "record"
 _LIBRARIES = ("jsonschema_rs", "llguidance")
 _MOST_BYTES = 100_000
 # One way to write each value, so that no answer is lost in white space: as `json.dumps` writes it.
-_FORM: Mapping[str, Any] = {
+FORM: Mapping[str, Any] = {
     "whitespace_flexible": False,
     "item_separator": ", ",
     "key_separator": ": ",
@@ -34,15 +34,16 @@ def grammar_of(schema: Mapping[str, Any]) -> str:
     """Return the grammar of answers that fit a schema of which `schema_problem` finds nothing."""
     from llguidance import LLMatcher
 
-    return LLMatcher.grammar_from_json_schema(_plain(schema), overrides=cast("Any", _FORM))
+    return LLMatcher.grammar_from_json_schema(_plain(schema), overrides=cast("Any", FORM))
 
 
 def schema_problem(schema: object, name: str) -> Problem | None:
     """Return why answers cannot be held to a schema, None where they can; name: of what holds the schema."""
-    return _missing() or _invalid(schema, name)
+    return missing_library() or _invalid(schema, name)
 
 
-def _missing() -> Problem | None:
+def missing_library() -> Problem | None:
+    """Return which library of the extra is not there, None where all are."""
     missing = next((one for one in _LIBRARIES if importlib.util.find_spec(one) is None), None)
     return None if missing is None else Problem("machine.missing-library", module=missing, extra=EXTRA)
 
@@ -116,7 +117,7 @@ def _refused(schema: dict[str, Any], name: str) -> Problem | None:
     """Return what the library says of it: what can be fulfilled by nothing, or cannot be enforced."""
     from llguidance import LLMatcher
 
-    grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", _FORM))
+    grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", FORM))
     is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)
     if not is_wrong and not words:
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from modelwright.core.messages import Problem, RequestError
-from modelwright.kinds.shared.schemas.answer_schema import grammar_of, schema_problem
+from modelwright.kinds.shared.schemas.answer_schema import grammar_of, missing_library, schema_problem
 from modelwright.runtime.drivers.decode.row_options import SCHEMA
 
 if TYPE_CHECKING:
@@ -72,16 +72,29 @@ class AnswerMasks:
         """Return the mask at the beginning of an answer; raises RequestError where answers cannot be held to it."""
         if schema is None:
             return None
+        found = self._once(schema, lambda: self._read(schema))
+        if isinstance(found, Problem):
+            raise RequestError(found)
+        return AnswerMask(found.deep_copy(), self._words)
+
+    def of_calls(self, name: str, grammar: Callable[[], str]) -> AnswerMask | None:
+        """Return the mask of an answer that may call tools, None where the libraries for it are not there.
+
+        name: by which the grammar is known again.
+        """
+        if missing_library() is not None:
+            return None
+        found = self._once(f"calls {name}", lambda: self._opened_by(grammar()))
+        return None if isinstance(found, Problem) else AnswerMask(found.deep_copy(), self._words)
+
+    def _once(self, name: str, make: Callable[[], LLMatcher | Problem]) -> LLMatcher | Problem:
         with self._lock:
-            if schema not in self._known:
-                self._known[schema] = self._read(schema)
-            self._known.move_to_end(schema)
+            if name not in self._known:
+                self._known[name] = make()
+            self._known.move_to_end(name)
             if len(self._known) > _MOST_KEPT:
                 self._known.popitem(last=False)
-            found = self._known[schema]
-            if isinstance(found, Problem):
-                raise RequestError(found)
-            return AnswerMask(found.deep_copy(), self._words)
+            return self._known[name]
 
     def fits(self, tokens: Sequence[int], schema: str) -> bool:
         """Tell whether an answer of these tokens, its end not among them, can be written; raises as `of` does."""
@@ -91,8 +104,10 @@ class AnswerMasks:
     def _read(self, schema: str) -> LLMatcher | Problem:
         stated = json.loads(schema)
         problem = schema_problem(stated, SCHEMA)
-        if problem is not None:
-            return problem
+        return problem or self._opened_by(grammar_of(stated))
+
+    def _opened_by(self, grammar: str) -> LLMatcher | Problem:
+        """Return a matcher of a grammar."""
         from llguidance import LLMatcher, LLTokenizer
 
         if self._opened is None:
@@ -105,7 +120,7 @@ class AnswerMasks:
                 )
             except Exception as error:  # the library raises what its tokenizers raise
                 return Problem("schema.tokenizer", error=_first(str(error)))
-        found = LLMatcher(self._opened, grammar_of(stated), log_level=0)
+        found = LLMatcher(self._opened, grammar, log_level=0)
         if found.is_error():
             return Problem("schema.refused", name=SCHEMA, error=_first(found.get_error()), is_empty=False)
         return found

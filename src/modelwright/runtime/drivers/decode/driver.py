@@ -14,14 +14,16 @@ from modelwright.core.json_types import Json, JsonObject
 from modelwright.core.messages import PackageError, Problem, RequestError, ValueProblem
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Answer, Array
+from modelwright.kinds.shared.calling.offered_tools import text_of
 from modelwright.kinds.shared.calling.tool_calls import with_calls
 from modelwright.kinds.shared.schemas.answer_schema import schema_problem
 from modelwright.kinds.shared.schemas.written_order import answer_text
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
-from modelwright.runtime.drivers.decode.answer_masks import AnswerMasks
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMasks
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
+from modelwright.runtime.drivers.decode.calling.call_grammar import call_grammar
 from modelwright.runtime.drivers.decode.calling.call_reading import CalledText
 from modelwright.runtime.drivers.decode.calling.row_tools import RowTools, refused_schema, row_tools
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
@@ -53,6 +55,7 @@ class RunningDecode(Running):
         self._graph = graph
         self._ends = frozenset(settings.ends)
         self._masks = AnswerMasks(prompts.own, graph.words, settings.ends)
+        self._added = prompts.added_tokens()
         self._marks = {} if settings.tools is None else prompts.marks(settings.tools)
         self.loop = DecodingLoop(graph, settings.slots, settings.cache_bytes)
 
@@ -185,9 +188,20 @@ class RunningDecode(Running):
             return None
         options = tools.options
         most = min(options.sampling.max_tokens, self._settings.context - len(ids))
-        mask = self._masks.of(options.schema)
+        mask = self._mask(tools)
         marks = self._marks if tools.reader is not None else None
         return WritingRow(ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
+
+    def _mask(self, tools: RowTools) -> AnswerMask | None:
+        """Return which tokens an answer may have: those of its schema, or behind the mark of a call of its tool."""
+        texts = self._settings.tools
+        if texts is None or tools.reader is None or tools.reader.mark is None or not tools.free:
+            return self._masks.of(tools.options.schema)
+        mark, one_call = tools.reader.mark, tools.options.one_call
+        return self._masks.of_calls(
+            f"{one_call} {text_of(tools.free)}",
+            lambda: call_grammar(tools.free, texts, mark, self._added, one_call=one_call),
+        )
 
     def _scored(self, row: Mapping[str, Any], value: object) -> ScoredRow | None:
         if value is None:

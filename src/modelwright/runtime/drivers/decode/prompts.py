@@ -21,6 +21,7 @@ from modelwright.kinds.shared.calling import tool_calls
 from modelwright.kinds.shared.calling.offered_tools import Tool
 from modelwright.package import content
 from modelwright.package.content import Content
+from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens
 from modelwright.runtime.drivers.decode.calling.tool_texts import Segment, ToolTexts
 from modelwright.runtime.drivers.decode.decode_settings import Piece, bad_settings
 
@@ -94,14 +95,17 @@ class Prompts:
         assert self._tools is not None
         return [one for part in self._tools.called(content, calls, 0) for one in self._stretch(part).ids]
 
+    def added_tokens(self) -> AddedTokens:
+        """Return the tokens that stand beside the vocabulary's own; those that are not special may be in texts."""
+        added = self.own.get_added_tokens_decoder().items()
+        ids = {token.content: one for one, token in added if token.content.strip()}
+        return AddedTokens(ids, [one for one, token in added if not token.special])
+
     def marks(self, texts: ToolTexts) -> dict[int, str]:
         """Return the control tokens that stand around calls, which have a text where calls are read."""
         around = "".join([texts.prefix, texts.around[1], texts.calls_joint or ""])
-        return {
-            one: token.content
-            for one, token in self.own.get_added_tokens_decoder().items()
-            if token.special and token.content.strip() and token.content in around
-        }
+        added = self.added_tokens()
+        return {one: text for text, one in added.ids.items() if text in around and one not in added.spoken}
 
     def control_ids(self, text: str) -> list[int]:
         """Return the tokens of a text of the template's own, which may hold control tokens."""

@@ -26,20 +26,22 @@ class CallReader:
     """Reads the answers to one request. What was shown of an answer stays as it grows."""
 
     def __init__(self, texts: ToolTexts, names: Sequence[str], *, forced: bool, most: int | None) -> None:
-        """names: of the tools; forced: whether an answer is the object of a call; most: calls that are read."""
+        """names: of the tools; forced: whether an answer is the object of a call; most: calls that are read.
+
+        mark: what a call begins with, None where it is known by its object alone.
+        """
         self._texts = texts
         self._names = frozenset(names)
         self._forced = forced
         self._most = most
-        # a call begins with a word of its own, or is known by its object alone
         words = texts.prefix.split()
-        self._mark = words[0] if words and any(map(str.isalpha, words[0])) else None
+        self.mark = words[0] if words and any(map(str.isalpha, words[0])) else None
         self._end = texts.around[1].strip()
 
     @property
     def stops(self) -> tuple[str, ...]:
         """Return the texts at which an answer may end, as it has as many calls as are read."""
-        return (self._end,) if self._most == 1 and self._end and not self._forced and self._mark else ()
+        return (self._end,) if self._most == 1 and self._end and not self._forced and self.mark else ()
 
     def read(self, text: str, *, done: bool) -> CalledText:
         """Return what stands in an answer so far; done: whether nothing more comes."""
@@ -85,15 +87,15 @@ class CallReader:
 
     def _begin(self, text: str) -> int | None:
         """Return where calls begin."""
-        if self._mark is not None:
-            found = text.find(self._mark)
+        if self.mark is not None:
+            found = text.find(self.mark)
             return None if found < 0 else found
         begin = len(text) - len(text.lstrip(_BETWEEN))
         return begin if text[begin : begin + 1] == "{" else None
 
     def _held(self, text: str) -> int:
         """Return how many characters at the end may be the beginning of a mark."""
-        mark = self._mark or ""
+        mark = self.mark or ""
         return next(
             (size for size in range(min(len(mark) - 1, len(text)), 0, -1) if text.endswith(mark[:size])), 0
         )
@@ -116,7 +118,7 @@ class CallReader:
 
     def _skipped(self, text: str, at: int) -> int:
         """Return where the next object may begin: behind marks, ends and what stands between."""
-        marks = [one for one in (self._mark, self._end) if one]
+        marks = [one for one in (self.mark, self._end) if one]
         while at < len(text):
             mark = next((one for one in marks if text.startswith(one, at)), None)
             if mark is None and text[at] not in _BETWEEN:

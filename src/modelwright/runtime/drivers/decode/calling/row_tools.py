@@ -23,11 +23,15 @@ from modelwright.runtime.drivers.decode.row_options import (
 
 @dataclass(frozen=True)
 class RowTools:
-    """What a row's tools make of it. begins: what its answer has before its first token."""
+    """What a row's tools make of it.
+
+    begins: what its answer has before its first token; free: tools that it may call behind the mark of a call.
+    """
 
     options: RowOptions
     reader: CallReader | None = None
     begins: str = ""
+    free: Sequence[Tool] = ()
 
 
 def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | None) -> RowTools:
@@ -44,7 +48,7 @@ def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | Non
             raise RequestError(Problem("request.option", name=SCHEMA, error="`tools`"))
         reader = CallReader(texts, names, forced=False, most=1 if options.one_call else None)
         stop = (*options.stop, *(one for one in reader.stops if one not in options.stop))
-        return RowTools(replace(options, stop=stop), reader)
+        return RowTools(replace(options, stop=stop), reader, free=() if reader.mark is None else tools)
     named = options.choice.removeprefix("=")
     wanted = [one for one in tools if options.choice == REQUIRED or one["function"]["name"] == named]
     if not wanted:

@@ -1,0 +1,96 @@
+"""An answer that may call writes any text, and behind the mark of a call an object alone that fits its tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import tiny_decoder
+import tiny_tools
+from tokenizers import AddedToken, Tokenizer
+
+from modelwright.kinds.shared.calling.offered_tools import tools_of
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMasks
+from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens, call_grammar
+from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
+
+HERMES = ToolTexts.model_validate(tiny_tools.HERMES)
+MISTRAL = ToolTexts(
+    user="{tools}",
+    call='{"name": "{name}", "arguments": {arguments}, "id": "{id}"}',
+    calls_before="[TOOL_CALLS] [",
+    calls_joint=", ",
+    calls_after="]<|im_end|>",
+)
+BODY = '{"name": "weather", "arguments": {"city": "Rome", "days": 3}}'
+CALL = f"<tool_call>\n{BODY}\n</tool_call>"
+MARKS = ("<tool_call>", "</tool_call>", "[TOOL_CALLS]")
+ANY = '<tool_call>\n{"name": "loose", "arguments": {"a": [1]}}\n</tool_call>'
+LOOSE = tiny_tools.tool("loose", {"type": "object", "properties": {"a": {"not": {}}}})
+
+
+def tokenizer(*, special: bool | None) -> Tokenizer:
+    """Return a tokenizer whose marks are special, added or (None) texts like any other."""
+    found = tiny_decoder.tokenizer()
+    if special:
+        found.add_special_tokens([AddedToken(one, special=True) for one in MARKS])
+    elif special is False:
+        found.add_tokens([*MARKS, "<think>"])
+    return found
+
+
+def mask(words: Tokenizer, texts: ToolTexts, mark: str, *, one_call: bool = False) -> AnswerMask:
+    added = words.get_added_tokens_decoder().items()
+    tokens = AddedTokens(
+        {token.content: one for one, token in added}, [one for one, token in added if not token.special]
+    )
+    tools = tools_of([*tiny_tools.TOOLS, LOOSE])
+    masks = AnswerMasks(words, words.get_vocab_size(), [2])
+    found = masks.of_calls("tools", lambda: call_grammar(tools, texts, mark, tokens, one_call=one_call))
+    assert found is not None
+    return found
+
+
+def fits(made: AnswerMask, words: Tokenizer, text: str) -> bool:
+    return made.takes_all(words.encode(text, add_special_tokens=False).ids)
+
+
+@pytest.mark.parametrize("special", [None, False, True])
+@pytest.mark.parametrize(
+    ("texts", "mark", "good", "bad"),
+    [
+        (
+            HERMES,
+            "<tool_call>",
+            ["", "Hi", f"I see.\n{CALL}", f"{CALL}\n{CALL}", "a <tool_ca", f"{CALL} and more", ANY],
+            [CALL.replace("3", "33"), CALL.replace("weather", "other"), CALL[:-3], "<tool_call> is a mark"],
+        ),
+        (
+            MISTRAL,
+            "[TOOL_CALLS]",
+            ["Hi", f"[TOOL_CALLS] [{BODY}]", f"[TOOL_CALLS] [{BODY}, {BODY}]"],
+            [f"[TOOL_CALLS] [{BODY}", f"[TOOL_CALLS] [{BODY.replace('Rome', 'Bonn')}]", "[TOOL_CALLS] []"],
+        ),
+    ],
+)  # fmt: skip
+def test_calls_fit_and_texts_are_free(
+    special: bool | None, texts: ToolTexts, mark: str, good: Sequence[str], bad: Sequence[str]
+) -> None:
+    words = tokenizer(special=special)
+    assert [one for one in good if not fits(mask(words, texts, mark), words, one)] == []
+    assert [one for one in bad if fits(mask(words, texts, mark), words, one)] == []
+
+
+def test_an_answer_ends_behind_one_call_where_no_more_are_wanted() -> None:
+    words = tokenizer(special=True)
+    made = mask(words, HERMES, "<tool_call>", one_call=True)
+    *ids, last = words.encode(f"I see. {CALL}", add_special_tokens=False).ids
+    assert not any(made.take(one) for one in ids)
+    assert made.take(last)
+    assert not fits(mask(words, HERMES, "<tool_call>", one_call=True), words, f"{CALL}{CALL}")
+
+
+def test_added_tokens_that_are_not_special_may_stand_in_a_text() -> None:
+    words = tokenizer(special=False)
+    assert fits(mask(words, HERMES, "<tool_call>"), words, f"<think>a<think>{CALL}<think>")
+    assert fits(mask(words, HERMES, "<tool_call>", one_call=True), words, "a<think>b")
