@@ -97,6 +97,8 @@ class RunningDecode(Running):
         rows = [dict(zip(names, values, strict=True)) for values in zip(*call.columns.values(), strict=True)]
         try:
             options = self._options(call, len(rows))
+            for one in options[:1]:
+                self._masks.of(one.schema)
         except RequestError as error:
             return {0: error.problems[0]}
         for place, (row, one) in enumerate(zip(rows, options, strict=True)):
