@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from test_gateway import eventually
 from tiny_serving import Releases, running
@@ -31,6 +32,26 @@ def test_a_deadline_holds_for_one_request(packages: dict[str, Path]):
         assert eventually(lambda: timed(server, 1, 20_000).status_code == 200)
         for given in ("", "0", "-1", "1.5", "soon", "9" * 400, "1e3"):
             assert error(timed(server, 1, given)) == (422, "request.bad-timeout")
+        assert server.gateway.rows_under_way == 0
+
+
+def test_work_whose_deadline_has_passed_is_dropped(packages: dict[str, Path]):
+    with running(Releases(packages["slow"]), batching={"rows": 1}) as server:
+        worker = psutil.Process(server.gateway.current.worker.process.pid)
+
+        def spent_s() -> float:
+            assert timed(server, 1, 60_000).status_code == 200  # what came before has ended, or is dropped
+            return worker.cpu_times().user
+
+        before, begun = spent_s(), time.monotonic()
+        assert timed(server, 300, 60_000).status_code == 200
+        patience_ms = max(1, round(1000 * (time.monotonic() - begun)))
+        alone = spent_s()
+        with ThreadPoolExecutor(20) as pool:  # each of them would be answered, were the others not before it
+            late = list(pool.map(lambda _: timed(server, 300, patience_ms).status_code, range(20)))
+        assert set(late) <= {200, 503, 504}
+        assert late.count(504) > 5
+        assert spent_s() - alone < 10 * (alone - before)  # all twenty would take twice that
         assert server.gateway.rows_under_way == 0
 
 

@@ -9,7 +9,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -291,15 +290,15 @@ except triton.InferenceServerException as error:
 """
 
 
-def test_a_public_client_of_the_protocol(linear: Server, packages: dict[str, Path]):
-    """With the Python that MODELWRIGHT_TRITON_PYTHON names, or this one, where it has `tritonclient[http]`."""
-    python = os.environ.get("MODELWRIGHT_TRITON_PYTHON", sys.executable)
-    probe = [python, "-c", "import tritonclient.http"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("tritonclient[http] is not installed")
+@pytest.mark.proof
+def test_a_public_client_of_the_protocol(linear: Server, packages: dict[str, Path], triton_python: str):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [python, "-c", CLIENT, linear.url], capture_output=True, text=True, check=False, env=environment
+        [triton_python, "-c", CLIENT, linear.url],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     expected = [

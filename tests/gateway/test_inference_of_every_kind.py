@@ -7,7 +7,6 @@ import json
 import os
 import struct
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -207,18 +206,14 @@ for call in (
 """
 
 
-def test_a_public_client_sends_every_kind(server: Server) -> None:
-    """With the Python that MODELWRIGHT_TRITON_PYTHON names, or this one, where it has `tritonclient[http]`."""
-    python = os.environ.get("MODELWRIGHT_TRITON_PYTHON", sys.executable)
+@pytest.mark.proof
+def test_a_public_client_sends_every_kind(server: Server, triton_python: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    probe = [python, "-c", "import tritonclient.http"]
-    if subprocess.run(probe, capture_output=True, check=False, env=environment).returncode:
-        pytest.skip("tritonclient[http] is not installed")
     given = {name: (FORMS[name][0], values) for name, values in NUMBERS.items()}
     given |= {name: ("BYTES", values) for name, values in TEXTS.items()}
     given["p"] = ("BYTES", [row["p"] for row in ROWS])
     done = subprocess.run(
-        [python, "-c", CLIENT, server.url],
+        [triton_python, "-c", CLIENT, server.url],
         input=json.dumps(given),
         capture_output=True,
         text=True,

