@@ -104,9 +104,17 @@ def slice_grids(details: OutputDetails, *, counted: bool = True) -> tuple[Grid, 
 
 
 def judged_blocks(found: JudgedAnswers | None) -> tuple[Block, ...]:
-    """Return what people said of answers: how often which was preferred, how far judges agree, and the texts."""
+    """Return what was said of answers: how often which was preferred, how far judges agree, and the texts."""
     if found is None:
         return ()
+    by_function = () if found.function is None else (_by_function(found.function),)
+    other, score = Phrase("section.judged-other", against=found.against), Phrase("section.judged-score")
+    marks = Phrase("section.texts-note", floor=None)
+    if not found.better + found.tied + found.worse and by_function:
+        texts = TextPairs(
+            str(Phrase("section.judged-texts")), found.pairs, str(marks), str(other), str(score)
+        )
+        return (*by_function, texts) if found.pairs else by_function
     counted = Phrase(
         "section.judged-counts",
         better=found.better,
@@ -117,20 +125,10 @@ def judged_blocks(found: JudgedAnswers | None) -> tuple[Block, ...]:
         judges=[f"{name}: {count}" for name, count in found.judges.items()] or None,
     )
     title = str(Phrase("section.judged", against=found.against))
-    by_function = () if found.function is None else (_by_function(found.function),)
-    if not found.better + found.tied + found.worse:
-        return by_function
-    other, score = Phrase("section.judged-other", against=found.against), Phrase("section.judged-score")
     return (
         *by_function,
         *_agreements(found),
-        TextPairs(
-            title,
-            found.pairs,
-            f"{counted} {Phrase('section.texts-note', floor=None)}",
-            str(other),
-            str(score),
-        ),
+        TextPairs(title, found.pairs, f"{counted} {marks}", str(other), str(score)),
     )
 
 

@@ -422,6 +422,8 @@ def test_what_win_rate_is_against_is_said_in_the_file(judge, project: Path) -> N
     write(project, against)
     _, found = result_of(folder=project)
     assert found["n"] == 1
+    write(project, {**against, "evaluate": {"against": 9}})
+    assert "there is no version 9" in say(project, "check").stderr
     write(project, {**against, "evaluate": {"against": "clerc"}})
     refused = say(project, "check")
     assert refused.returncode == 1
@@ -449,7 +451,9 @@ def test_a_function_judges_in_both_orders_and_its_agreement_with_people_stands_b
     assert {one["name"]: one["status"] for one in result["stages"]}["learn"] == "cached"
     assert (found["value"], found["verdict"]) == (1.0, "met")  # two sentences are longer than one
     assert [one["id"] for one in result["warnings"]] == ["evaluate.judge-unchecked"]
-    assert "how far it agrees with people is not known" in judged(project)["page"]
+    page = judged(project)["page"]
+    assert "how far it agrees with people is not known" in page
+    assert "Texts of rows that were lost and won" in page
 
     say_all(project, "anna", lambda place: ("answer", "other", "tie")[place % 3])
     result, found = result_of("--to", "evaluate", folder=project)

@@ -185,9 +185,9 @@ class Context:
             return None
         of_both = judgements.of_pair(self.judgements, package, found.digest)
         required = any(one.metric.name == opponents.WIN_RATE for one in self.opened.requirements)
-        return Versus(
-            output.name, named, found.digest, of_both, required, found.folder(self.store), found.texts
-        )
+        # people have read the other's answers already; a function that judges asks for them
+        folder = found.folder(self.store) if JUDGE in self.opened.file.use else None
+        return Versus(output.name, named, found.digest, of_both, required, folder, found.texts)
 
     @property
     def signature(self) -> Signature:

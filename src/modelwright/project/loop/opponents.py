@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,9 +64,9 @@ def opponent(
     if named == CHAMPION:
         version = champion(state, package)
         return None if version is None else _of_version(CHAMPION, version)
+    require_known(named, state, signature, test)
     if (number := _number(named)) is not None:
         return _of_version(named, state.version(number))
-    require_column(named, signature, column_names(test.path))
     return _of_column(named, signature, test)
 
 
@@ -75,11 +75,16 @@ def _number(named: str) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-def require_column(named: str, signature: Signature, columns: Sequence[str]) -> None:
-    """Raise ProjectError for a name that is neither `champion` nor a number nor one of the rows' columns."""
+def require_known(named: str, state: State, signature: Signature, test: ArtifactPart) -> None:
+    """Raise StateError for a version that there is not, and ProjectError for what is no column of the test rows."""
+    if named == CHAMPION:
+        return
+    if (number := _number(named)) is not None:
+        state.version(number)
+        return
     inputs = {ID, *(field.name for field in signature.inputs)}
-    others = [one for one in columns if one not in inputs]
-    if named != CHAMPION and _number(named) is None and named not in others:
+    others = [one for one in column_names(test.path) if one not in inputs]
+    if named not in others:
         near = did_you_mean(named, [CHAMPION, *others])
         raise ProjectError(Problem("judge.no-opponent", name=named, columns=others, near=near))
 

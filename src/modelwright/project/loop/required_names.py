@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from modelwright.core.messages import PackageError, Problem, ProjectError, did_you_mean
+from modelwright.core.messages import PackageError, Problem, ProjectError, StateError, did_you_mean
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.requirements.slices import Slice
 from modelwright.kinds.slicing import unshown_values
@@ -14,10 +14,9 @@ from modelwright.project.declaration.checks import input_problem
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.loop import used_functions
 from modelwright.project.loop.context import Context
-from modelwright.project.loop.opponents import judged_output, require_column
+from modelwright.project.loop.opponents import judged_output, require_known
 from modelwright.project.loop.stage_names import DATA, EVALUATE
 from modelwright.stages.evaluate.judge_function import fit
-from modelwright.storage.formats.examples import column_names
 
 _OF_KEYS = frozenset({"plan.no-device", "plan.too-few-gpus"})  # whose value `key` is the place of a key
 MOST_SHOWN = 10  # classes in a message
@@ -40,10 +39,10 @@ def unknown_names(context: Context) -> Iterator[Problem]:
             yield from (problem.at(where) for problem in _slice_problems(context, one.subject.where))
     yield from _judge_problems(context)
     try:
-        require_column(
-            opened.file.evaluate.against, context.signature, column_names(context.part(DATA, "test").path)
+        require_known(
+            opened.file.evaluate.against, context.state, context.signature, context.part(DATA, "test")
         )
-    except ProjectError as error:
+    except (ProjectError, StateError) as error:
         yield from (problem.at(opened.where((EVALUATE, "against"))) for problem in error.problems)
     for place, text in enumerate(opened.file.evaluate.slices):
         where = opened.where((EVALUATE, "slices", place))

@@ -44,6 +44,7 @@ class EvaluateConfig(BaseModel):
     against: str = Field(
         "champion",
         min_length=1,
+        coerce_numbers_to_str=True,
         description="what people hold answers against (`modelwright judge`), and what `win_rate` is against: "
         "`champion`, the number of a version, or a column of the test rows, such as the output itself: its truths",
     )

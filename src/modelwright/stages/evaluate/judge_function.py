@@ -33,13 +33,15 @@ WORDS = {1.0: "better", 0.0: "worse"}  # by points; what is neither is a tie
 
 @dataclass(frozen=True)
 class FunctionVerdicts:
-    """What a function said of n pairs. points: (n,) 1, 0 or a half, NaN of a row without two answers, or refused.
+    """What a function said of n pairs. points: (n,) 1, 0 or a half, NaN of a row without two answers, or refused;
+    others: (n,) what stood beside the answers.
 
     apart: rows of which both orders say another thing, so that they count as ties, and among these those of which it
     preferred the first place both times (first), or the second (second).
     """
 
     points: NDArray[np.float64]
+    others: Sequence[str | None]
     equal: int
     apart: int
     first: int
@@ -97,7 +99,7 @@ def verdicts(
         apart += mine != again
         first += one == two == FIRST
         second += one == two == SECOND
-    return FunctionVerdicts(points, len(same), apart, first, second, refused)
+    return FunctionVerdicts(points, others, len(same), apart, first, second, refused)
 
 
 def summary(

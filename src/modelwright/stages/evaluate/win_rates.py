@@ -142,20 +142,20 @@ def with_judged(
     output = found.versus.output
     field = next(one for one in answered.signature.outputs if one.name == output)
     rows = rows_of_output(answered.signature, field, answered.columns, ids, ())
-    judged = _judged(found, rows, confidence=confidence, most_pairs=most_pairs)
+    judged = _judged(found, answered, rows, confidence=confidence, most_pairs=most_pairs)
     outputs = (replace(one, judged=judged) if one.output == output else one for one in details.outputs)
     return replace(details, outputs=tuple(outputs))
 
 
-def _judged(found: Compared, rows: TestRows, *, confidence: float, most_pairs: int) -> JudgedAnswers | None:
+def _judged(
+    found: Compared, answered: AnsweredRows, rows: TestRows, *, confidence: float, most_pairs: int
+) -> JudgedAnswers | None:
     """Return what the report shows, None where nothing was said."""
     verdicts, function = found.verdicts, found.function
     if not found.versus.judgements and function is None:
         return None
     means = {place: float(np.mean([one.points for one in every])) for place, every in verdicts.by_row.items()}
     by_people = [one for every in verdicts.by_row.values() for one in every if one.first is not None]
-    # those that were lost first, for they say what is wrong; of equal ones in the order of the rows
-    apart = sorted((mean, place) for place, mean in means.items() if mean != EVEN)
     summary = None
     if function is not None and found.judge is not None:
         people = points(verdicts, len(rows.ids))
@@ -171,9 +171,7 @@ def _judged(found: Compared, rows: TestRows, *, confidence: float, most_pairs: i
         gone=verdicts.gone,
         changed=verdicts.changed,
         agreements=tuple(_agreements(by_people, confidence)),
-        pairs=tuple(
-            _pair(rows, place, verdicts.by_row[place][0], mean) for mean, place in apart[:most_pairs]
-        ),
+        pairs=_pairs(found, answered, rows, means, most_pairs),
         function=summary,
     )
 
@@ -227,6 +225,25 @@ def _agreements(by_people: Sequence[Judgement], confidence: float) -> Iterator[J
             yield JudgesBeside((first, second), found)
 
 
-def _pair(rows: TestRows, place: int, one: Judgement, mean: float) -> TextPair:
-    other, answer = marked(one.other[:SHOWN_CHARACTERS], one.answer[:SHOWN_CHARACTERS])
-    return TextPair(rows.ids[place], rows.inputs(place), other, answer, mean, rows.pictures(place))
+def _pairs(
+    found: Compared, answered: AnsweredRows, rows: TestRows, means: Mapping[int, float], most: int
+) -> tuple[TextPair, ...]:
+    """Return both answers of rows that were lost or won, by people or else by the function, those that were lost first.
+
+    means: the points that people gave, by the place of the row. Rows of equal points keep their order.
+    """
+    answers_of = answered.outcomes[found.versus.output].columns()["answer"]  # (n,)
+    by_function = {} if found.function is None else dict(enumerate(found.function.points.tolist()))
+    scored = sorted(
+        (mean, place) for place, mean in (means or by_function).items() if not np.isnan(mean) and mean != EVEN
+    )
+    pairs = []
+    for mean, place in scored[:most]:
+        verdicts = found.verdicts.by_row.get(place)
+        others = () if found.function is None else found.function.others
+        beside = verdicts[0].other if verdicts else others[place]
+        other, answer = marked(
+            str(beside or "")[:SHOWN_CHARACTERS], str(answers_of[place] or "")[:SHOWN_CHARACTERS]
+        )
+        pairs.append(TextPair(rows.ids[place], rows.inputs(place), other, answer, mean, rows.pictures(place)))
+    return tuple(pairs)
