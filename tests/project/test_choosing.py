@@ -67,7 +67,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return the project of the page, after the page's commands; learned by words alone, which takes no time."""
     folder = tmp_path_factory.mktemp("choosing") / "p"
     write(folder)
-    (project,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    project, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     quick = "model: {learner: lexical}\nevaluate: {latency_requests: 100, importance_rows: 4}\n"
     (folder / "modelwright.yaml").write_text(project + quick, "utf-8")
     rows = [f'"{WORDS[one]} {number}","{one}"' for number in range(70) for one in WORDS]

@@ -19,6 +19,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.package import packages
 from modelwright.project import Project
 from modelwright.runtime.drivers.index.samples import IndexSamples
+from modelwright.runtime.drivers.rerank.samples import same_body
 
 PASSAGES = {
     "fee": "There is no fee for cash at our machines. Other banks take two euros.",
@@ -38,6 +39,8 @@ FIND, ASSIST, _, _, WRITE, WRITTEN = (
     yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 )
 SHELL, WRITING = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+FINDING = (Path(__file__).parents[2] / "docs" / "finding.md").read_text("utf-8")
+SAME, RERANK = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", FINDING, re.DOTALL)[1:])
 POLICY = {
     "function": "decide(confidence: number, follow_ups: number) -> act: category",
     "data": {"source": "acts.csv"},
@@ -228,6 +231,59 @@ def test_a_reply_is_written_where_the_page_says_so(place, tmp_path):
     assert (details["act"], details["sources"][0]["id"]) == ("answer", "card")
     assert details["passages_cut"] >= 1
     assert {"modelwright", "run", "--project", "../write"} <= set(shlex.split(WRITING))
+
+
+def test_what_is_found_is_put_in_the_order_of_another_function(place, tmp_path):
+    packages.write(same_body(), tmp_path / "same", lineage={}, versions={}, threads=1)
+    rows = {"source": str(place / "find" / "questions.csv"), "corpus": str(place / "find" / "passages.csv")}
+    # the project of the page, on rows of these tests; `same` stands ready as a package of the page's signature
+    assert SAME["function"] == str(same_body().signature)
+    bars = {"hit_at_1": ">= 0.1", "latency_p95": "<= 10 s"}
+    use = {"find": str(place / "find"), "same": "same"}
+    content = {**RERANK, "data": rows, "requirements": bars, "use": use, "release": FIND["release"]}
+    result = Project(content, folder=tmp_path).run()
+    assert not result.problems
+    measured = {(row.subject, row.phase): row.value for row in result.requirements}
+    assert measured["latency_p95", "package"] > 0
+    (made,) = (tmp_path / ".modelwright" / "objects" / "package").glob("*/package")
+    settings = json.loads((made / "manifest.json").read_text())["settings"]
+    assert settings["candidates"] == 20  # more than there are passages: all of them are read
+    found = modelwright.load(shutil.copytree(made, tmp_path / "alone"))(question="a card, a transfer, a fee")
+    details = found.outputs["answer"].details
+    assert details["evidence"].keys() == {"same", "lead", "words"}
+    assert len(details["choices"]) == len(PASSAGES)
+    # and a session calls it as it calls any function that finds
+    other = project(place / "assist", use={"find": str(made)}, store=str(tmp_path / "store"))
+    assert not other.run(to="package").problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"use": {"find": "find"}}, "use.no-find"),
+        ({"use": {"find": "find", "same": "find"}}, "use.unfit"),
+        ({"use": {"find": "find", "policy": "find"}}, "use.unknown-role"),
+        ({"model": {"learner": "rerank", "candidates": 0}}, "plan.bad-option"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_what_cannot_be_put_in_another_order(place, changes, problem):
+    rows = {"source": "find/questions.csv", "corpus": "find/passages.csv"}
+    stated = {**FIND, "data": rows, "use": {"find": "find"}, "model": RERANK["model"]}
+    with pytest.raises(ProjectError) as caught:
+        Project({**stated, **changes}, folder=place).check()
+    assert problem in {one.id for one in caught.value.problems}
+
+
+def test_another_corpus_than_that_of_what_finds_is_refused(place, tmp_path):
+    packages.write(same_body(), tmp_path / "same", lineage={}, versions={}, threads=1)
+    text = (place / "find" / "passages.csv").read_text("utf-8")
+    (tmp_path / "passages.csv").write_text(f"{text}more,A passage that find has not.\n", encoding="utf-8")
+    rows = {"source": str(place / "find" / "questions.csv"), "corpus": "passages.csv"}
+    use = {"find": str(place / "find"), "same": "same"}
+    content = {**RERANK, "data": rows, "use": use}
+    result = Project(content, folder=tmp_path).run(to="package")
+    assert [one.id for one in result.problems] == ["use.other-corpus"]
 
 
 def test_status_says_what_would_be_called_now(place):

@@ -20,11 +20,11 @@ from modelwright.package.body import Body
 from modelwright.package.content import Content
 from modelwright.runtime import drivers
 from modelwright.runtime.drivers.index.driver import FoundPlaces, Fusion, RunningIndex
+from modelwright.runtime.drivers.index.index_settings import DRIVER
 from modelwright.runtime.searching import lexical_index, passage_texts
 from modelwright.runtime.searching.ranked_places import DAMPING
 from modelwright.storage.formats.corpus import Corpus
 
-DRIVER = "index"
 # What validation chooses from; the first of equally good ones.
 FUSIONS = (
     Fusion(0.0, DAMPING),
@@ -82,7 +82,7 @@ def _settled(body: Body, output: Field, validation: Mapping[str, Sequence[object
     truths, kind = validation[output.name], kinds.arrays(output.kind)
     fusion, settings = None, dict(body.settings)
     if "width" in settings:
-        fusion = max(FUSIONS, key=lambda one: _score(body, output, running.ranked(found, one), validation))
+        fusion = max(FUSIONS, key=lambda one: score(body, output, running.ranked(found, one), validation))
         settings |= asdict(fusion)
     arrays = running.ranked(found, fusion)
     state = kind.calibrate(arrays, truths, body.states[output.name], validation)
@@ -120,10 +120,10 @@ def found_with(
     return running.ranked(found)
 
 
-def _score(
+def score(
     body: Body, output: Field, arrays: Mapping[str, Array], columns: Mapping[str, Sequence[object]]
 ) -> float:
-    """Return the main metric of the output's family on rows."""
+    """Return the main metric of the output's family on rows; arrays: what the body answers to them."""
     name = outcomes.facet(family(output), BodyGap).stands_for_all(priced=False)
     metric = outcomes.metrics().of(name, family(output))
     assert metric is not None, f"{family(output)} has no metric {name}"

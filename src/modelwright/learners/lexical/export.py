@@ -11,6 +11,7 @@ from modelwright.learners.contract.export import Export
 from modelwright.learners.contract.learn import Predicted
 from modelwright.learners.indexing import indexed_body
 from modelwright.package.body import Body
+from modelwright.runtime.drivers.index.index_settings import DRIVER
 from modelwright.storage.formats.corpus import Corpus
 
 
@@ -20,7 +21,7 @@ class LexicalExport(Export):
     def export(self, learned: Path) -> Body:
         """Return a body without graphs; `indexed` gives it the passages."""
         signature, states = kind_states.read(learned)
-        return Body(signature, indexed_body.DRIVER, {}, states)
+        return Body(signature, DRIVER, {}, states)
 
     def compress(self, body: Body) -> Body | None:
         """Return None: there is no graph."""

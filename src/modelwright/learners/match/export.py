@@ -33,6 +33,7 @@ from modelwright.package.content import Content
 from modelwright.package.graphs import open_session
 from modelwright.runtime import machine
 from modelwright.runtime.drivers.index.driver import GRAPH, VECTOR
+from modelwright.runtime.drivers.index.index_settings import DRIVER
 from modelwright.runtime.searching import clustered_index
 from modelwright.runtime.searching.clustered_index import ClusteredIndex
 from modelwright.runtime.searching.vector_index import SCALES, VECTORS, in_eight_bits
@@ -71,7 +72,7 @@ class MatchExport(Export):
         graph = network_graph.traced(encoder.eval(), read, [question], names, [VECTOR])
         signature = Signature(read.signature.name, (question,), read.signature.outputs)
         states = {one.name: read.states[one.name] for one in (question, *signature.outputs)}
-        return Body(signature, indexed_body.DRIVER, {GRAPH: graph}, states)
+        return Body(signature, DRIVER, {GRAPH: graph}, states)
 
     def compress(self, body: Body) -> Body | None:
         """Return the body with the weights of its graph in 8 bits; the vectors of the passages stay as they are."""

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from modelwright.core.messages import PackageError, Phrase, Problem, ProjectError
+from modelwright.core.messages import PackageError, Phrase, Problem
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.session import session_body
 from modelwright.learners.session.spec import SessionOptions
-from modelwright.learners.session.used_function import USE
+from modelwright.learners.session.used_function import USE, files_of, folders
 from modelwright.package import packages
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.session import roles
@@ -26,12 +26,7 @@ class SessionBring(Bring):
 
     def files(self, options: BaseModel, folder: Path) -> tuple[Path, ...]:
         """Return all files of the packages."""
-        return tuple(
-            one
-            for package in _folders(options).values()
-            for one in sorted(package.rglob("*"))
-            if one.is_file()
-        )
+        return files_of(_folders(options))
 
     def problems(self, signature: Signature, options: BaseModel, folder: Path) -> Iterator[Problem]:
         """Yield which packages are damaged, which cannot do what they are called for, and which do not go together."""
@@ -58,19 +53,12 @@ class SessionBring(Bring):
 
     def credits(self, brought: Path) -> Mapping[str, str]:
         """Return what the packages hold of others: it is in the package that calls them, too."""
-        found: dict[str, str] = {}
-        for one in session_body.functions_in(brought).values():
-            found |= one.credits
-        return found
+        return session_body.credits_in(brought)
 
 
 def _folders(options: BaseModel) -> Mapping[str, Path]:
     assert isinstance(options, SessionOptions)
-    if roles.FIND not in options.use:
-        raise ProjectError(Problem("use.no-find", line=f"{USE}: {{{roles.FIND}: ../find}}").at("model"))
-    found = {role: one.folder for role, one in options.use.items()}
-    assert all(found.values()), "a function that was found lies somewhere"
-    return {role: place for role, place in found.items() if place is not None}
+    return folders(options.use, {roles.FIND: f"{roles.FIND}: ../find"}, DRIVER)
 
 
 def _unfit(role: str, package: Package) -> Iterator[Problem]:

@@ -76,16 +76,7 @@ class SessionLearn(Learn[Rows]):
             warnings=tuple(_cut(function, data.train.columns[message.name][:_LOOKED_AT])),
             why=Phrase(
                 "session.why",
-                functions=[
-                    Phrase(
-                        "session.calls",
-                        role=role,
-                        named=one.named,
-                        version=one.version,
-                        digest=one.package[:12],
-                    )
-                    for role, one in sorted(options.use.items())
-                ],
+                functions=[one.called(role) for role, one in sorted(options.use.items())],
             ),
         )
 

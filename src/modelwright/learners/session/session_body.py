@@ -22,6 +22,14 @@ def functions_in(folder: Path) -> dict[str, Package]:
     return {one.name: packages.read(one) for one in sorted(folder.iterdir())}
 
 
+def credits_in(folder: Path) -> Mapping[str, str]:
+    """Return works of others that the packages in a folder hold, each with its licence."""
+    found: dict[str, str] = {}
+    for one in functions_in(folder).values():
+        found |= one.credits
+    return found
+
+
 def body(
     signature: Signature,
     states: Mapping[str, object],

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright.core.messages import Phrase, Problem, ProjectError
+
 USE = "use"
 """The option of a learner that calls other functions: role → function. It is the section of that name that fills it."""
 
@@ -25,6 +27,31 @@ class UsedFunction(BaseModel):
     )
     package: str = Field(description="the digest of its package")
     folder: Path | None = Field(None, exclude=True, description="where its package lies")
+
+    def called(self, role: str) -> Phrase:
+        """Return which function is called, for a person."""
+        return Phrase(
+            "session.calls", role=role, named=self.named, version=self.version, digest=self.package[:12]
+        )
+
+
+def folders(use: Mapping[str, UsedFunction], needed: Mapping[str, str], learner: str) -> Mapping[str, Path]:
+    """Return where the package of each function lies; needed: role → how a project names it.
+
+    Raises ProjectError with all roles that the learner needs and that no function has.
+    """
+    lacking = [line for role, line in needed.items() if role not in use]
+    if lacking:
+        line = f"{USE}: {{{', '.join(needed.values())}}}"
+        raise ProjectError(Problem("use.no-find", learner=learner, line=line).at("model"))
+    found = {role: one.folder for role, one in use.items()}
+    assert all(found.values()), "a function that was found lies somewhere"
+    return {role: place for role, place in found.items() if place is not None}
+
+
+def files_of(places: Mapping[str, Path]) -> tuple[Path, ...]:
+    """Return all files of packages."""
+    return tuple(one for place in places.values() for one in sorted(place.rglob("*")) if one.is_file())
 
 
 def used_packages(options: Mapping[str, object]) -> dict[str, str]:

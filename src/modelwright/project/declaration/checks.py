@@ -27,6 +27,8 @@ from modelwright.learners.goals import goal
 from modelwright.learners.options import option_problems
 from modelwright.learners.session.used_function import JUDGE, USE
 from modelwright.project.declaration.cost_checks import declared_costs, unpriced
+from modelwright.runtime.drivers.rerank.rerank_settings import DRIVER as RERANK_DRIVER
+from modelwright.runtime.drivers.rerank.rerank_settings import ROLES as RERANK_ROLES
 from modelwright.runtime.drivers.session.roles import ROLES
 from modelwright.runtime.drivers.session.session_settings import DRIVER
 
@@ -342,19 +344,23 @@ def _model_problems(value: Mapping[str, object], where: key_problems.Where) -> I
         yield problem.at(where(path))
 
 
+_CALLED: Mapping[str, Sequence[str]] = {DRIVER: ROLES, RERANK_DRIVER: RERANK_ROLES}
+"""The roles of the functions that a learner calls, by its name."""
+
+
 def _use_problems(value: Mapping[str, object], where: key_problems.Where) -> Iterator[Problem]:
     """Yield roles that no function can have, and functions that the learner does not call."""
     use, model = value.get(USE), value.get("model")
     if not isinstance(use, Mapping) or not use:
         return
     named = model.get("learner") if isinstance(model, Mapping) else None
-    if named != DRIVER and set(use) != {JUDGE}:
-        yield Problem("use.other-learner", learner=named if isinstance(named, str) else None).at(
-            where((USE,))
-        )
+    name = named if isinstance(named, str) else None
+    if name not in _CALLED and set(use) != {JUDGE}:
+        yield Problem("use.other-learner", learner=name, known=list(_CALLED)).at(where((USE,)))
+    roles = (*_CALLED.get(name or "", ROLES), JUDGE)
     for role in use:
-        if role not in (*ROLES, JUDGE):
-            near = did_you_mean(str(role), [*ROLES, JUDGE])
-            yield Problem("use.unknown-role", role=str(role), near=near, known=[*ROLES, JUDGE]).at(
+        if role not in roles:
+            near = did_you_mean(str(role), roles)
+            yield Problem("use.unknown-role", role=str(role), near=near, known=list(roles)).at(
                 where((USE, role))
             )

@@ -143,21 +143,33 @@ class RunningIndex(Running):
             (found,) = self._session.run([VECTOR], given, options)
         return cast("NDArray[np.float32]", found)
 
+    def passage(self, place: int) -> str:
+        """Return the text of a passage."""
+        return self._texts[place]
+
     def detailed(
         self, output: str, answers: Sequence[Answer], arrays: Mapping[str, Array]
     ) -> Sequence[Answer]:
         """Return the answers with the text of each passage that they name, and what speaks for the first of them."""
-        rows = zip(answers, arrays["places"], arrays["evidence"].tolist(), strict=True)
-        return [self._with_texts(one, places, evidence) for one, places, evidence in rows]
+        return self.with_passages(answers, arrays, EVIDENCE)
 
-    def _with_texts(self, answer: Answer, places: Places, evidence: Sequence[float]) -> Answer:
+    def with_passages(
+        self, answers: Sequence[Answer], arrays: Mapping[str, Array], names: Sequence[str]
+    ) -> Sequence[Answer]:
+        """Return the answers as `detailed` does; names: of the evidence."""
+        rows = zip(answers, arrays["places"], arrays["evidence"].tolist(), strict=True)
+        return [
+            self._with_texts(one, places, dict(zip(names, found, strict=True))) for one, places, found in rows
+        ]
+
+    def _with_texts(self, answer: Answer, places: Places, evidence: Mapping[str, float]) -> Answer:
         choices = cast("Sequence[Mapping[str, str | float]]", (answer.details or {}).get("choices", ()))
         # the choices are the first places, in their order
         whole: list[Json] = [
             {**choice, "passage": self._texts[place]}
             for choice, place in zip(choices, places.tolist(), strict=False)
         ]
-        spoken: dict[str, Json] = {name: round(one, 6) for name, one in zip(EVIDENCE, evidence, strict=True)}
+        spoken: dict[str, Json] = {name: round(one, 6) for name, one in evidence.items()}
         return replace(answer, details={**(answer.details or {}), "choices": whole, "evidence": spoken})
 
     def interrupt(self) -> None:

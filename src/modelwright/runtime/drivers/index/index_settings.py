@@ -11,6 +11,7 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import PackageError, Problem
 from modelwright.runtime.searching.ranked_places import DAMPING
 
+DRIVER = "index"
 MOST_PASSAGES = 2**31 - 1
 Weight = Annotated[float, Field(ge=0.0, le=1.0)]
 

@@ -258,7 +258,8 @@ def _found(answer: Answer, sureness: Sequence[float] | None) -> _Found:
 
 def _evidence(answer: Answer) -> list[float]:
     known = cast("Mapping[str, float]", (answer.details or {}).get("evidence", {}))
-    return [float(known.get(name, 0.0)) for name in EVIDENCE]
+    # three numbers, whatever their names: an index and a re-ranking know others
+    return [*map(float, known.values())] or [0.0] * len(EVIDENCE)
 
 
 class SessionDriver(Driver):

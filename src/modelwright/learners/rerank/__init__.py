@@ -1,0 +1,1 @@
+"""Puts what another function finds in the order of one that reads question and passage together."""
