@@ -16,6 +16,7 @@ from modelwright.core.messages import MachineError, PackageError
 from modelwright.package import confinement, gpu
 from modelwright.package.ort import onnxruntime
 from modelwright.package.packages import read
+from modelwright.project.results import doctor
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker import gpu_opening, timed_opening
 from modelwright.runtime.worker.channel import start
@@ -169,3 +170,32 @@ def test_a_gateway_says_where_graphs_run(
             assert version["device"] == ("cpu" if LACKS is not None else "cuda")
         assert f", on {version['device']};" in caplog.text
         assert httpx.post(f"{server.url}/measure", json={"height": 9.0}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("files", "providers", "state", "said"),
+    [
+        ([], CUDA, None, ""),
+        (["nvidia0"], CUDA, "ok", "CUDA"),
+        (["nvidia0"], CUDA[1:], "note", "has no CUDA"),
+        (["nvidiactl"], CUDA, "note", "no GPU"),
+    ],
+)
+def test_doctor_says_whether_a_gpu_that_is_here_answers(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    files: list[str],
+    providers: list[str],
+    state: str | None,
+    said: str,
+) -> None:
+    monkeypatch.setenv("MODELWRIGHT_LANG", "en")
+    (tmp_path / "dev").mkdir()
+    for name in files:
+        (tmp_path / "dev" / name).touch()
+    found = gpu.device_files(tmp_path)
+    monkeypatch.setattr(gpu, "device_files", lambda *_: found)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    rows = [one for one in doctor.doctor(tmp_path).rows if one.name == "a GPU that answers"]
+    assert [one.state for one in rows] == ([] if state is None else [state])
+    assert all(said in one.found for one in rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from modelwright.core import extras
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
-from modelwright.package import confinement
+from modelwright.package import confinement, gpu
 from modelwright.project.results.machine_results import DoctorReport, DoctorRow
 
 LEAST_FREE_BYTES = 2 * 10**9  # a pretrained encoder, its export and a package fit several times
@@ -27,6 +27,7 @@ def doctor(folder: Path) -> DoctorReport:
             DoctorRow(str(Phrase("doctor.cores")), "ok", cores),
             _space(folder),
             _confinement(),
+            *_gpu(),
             *_libraries(extras.SERVE, "missing"),
             *_libraries(extras.LEARN, "note", besides=extras.distributions(extras.SERVE)),
             *_libraries(extras.TRACKING, "note", besides=extras.distributions(extras.LEARN)),
@@ -41,6 +42,22 @@ def _confinement() -> DoctorRow:
         absent = str(Phrase("doctor.not-confined"))
         return DoctorRow(what, "note", absent, str(Phrase("doctor.confine")))
     return DoctorRow(what, "ok", f"Landlock {has}")
+
+
+def _gpu() -> Iterator[DoctorRow]:
+    """Say whether a GPU that is here can answer; nothing where there is none."""
+    if not gpu.device_files():
+        return
+    from modelwright.package.ort import onnxruntime  # a tenth of a second, which others need not spend
+
+    what = str(Phrase("doctor.gpu"))
+    lacks = gpu.lack(onnxruntime.get_available_providers())
+    if lacks is None:
+        yield DoctorRow(what, "ok", "CUDA")
+    else:
+        yield DoctorRow(
+            what, "note", str(Phrase("doctor.no-gpu", lacks=lacks)), str(Phrase("doctor.use-gpu"))
+        )
 
 
 def _libraries(extra: str, if_missing: str, besides: tuple[str, ...] = ()) -> Iterator[DoctorRow]:
