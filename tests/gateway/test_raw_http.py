@@ -14,7 +14,7 @@ import pytest
 from raw_http import GOOD, answer, closed, connected, eventually, head, in_flight, still_answers
 from tiny_serving import Releases, running
 
-from modelwright.gateway.server import Server
+from modelwright.gateway.server import Live, Server
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +147,12 @@ def test_half_a_head_is_not_waited_for(server: Server) -> None:
         assert closed(connection)  # after two rounds of body_timeout_s
 
 
-def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path]) -> None:
+def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path], tmp_path: Path) -> None:
     """One that is alone is answered whatever it sends; another beside it is told to come again."""
     limits = {"body_timeout_s": 20, "body": 100_000, "under_way": 10_000}
     large = b" " * 20_000 + GOOD
-    with running(Releases(packages["linear"]), limits=limits) as server:
+    live = Live(tmp_path / "live.db")
+    with running(Releases(packages["linear"]), limits=limits, live=live) as server:
         with connected(server) as first:
             first.sendall(head(f"content-length: {len(large)}") + large[:-1])
             assert eventually(lambda: in_flight(server) == 1)
@@ -163,6 +164,9 @@ def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path]) 
                 return (status, body.get("error", {}).get("id")) == (503, "serve.too-many-bytes")
 
             assert eventually(refused)
+            truth = httpx.post(f"{server.url}/feedback", json={"id": "x", "size": "small"})
+            assert (truth.status_code, truth.json()["error"]["id"]) == (503, "serve.too-many-bytes")
+            assert int(truth.headers["retry-after"]) >= 1
             first.sendall(large[-1:])
             assert answer(first)[0] == 200
         assert still_answers(server)

@@ -24,6 +24,7 @@ from modelwright.gateway.http.predictions import Predictions
 from modelwright.gateway.keys import Keys
 from modelwright.gateway.operations import Operations
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
 from modelwright.monitors import live_requirements
@@ -110,13 +111,14 @@ class Station:
             function, config, releases, self.telemetry, serving.bar_s, serving.memory_bytes
         )
         recorder = self.record.record if self.record else None
+        under_way = BytesUnderWay(config.limits.under_way)
         admission = Admission(self.keys, self._audit, LocalHosts([host, *config.hosts]))
         self.application = Application(
             self.gateway,
-            Predictions(self.gateway, config, self.telemetry, recorder, admission, self._audit),
+            Predictions(self.gateway, config, self.telemetry, recorder, admission, self._audit, under_way),
             self.telemetry,
             admission,
-            Feedback(self.gateway, config, self.telemetry, self.record),
+            Feedback(self.gateway, config, self.telemetry, self.record, under_way),
             Admin(self.gateway, admission, serving.operations),
             background,
         )

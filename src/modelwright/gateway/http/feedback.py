@@ -26,6 +26,7 @@ from modelwright.gateway.http.responses import client_left, error_response, json
 from modelwright.gateway.keys import NO_KEY, Allowance, Key, RateError
 from modelwright.gateway.limits import read_json, require_items
 from modelwright.gateway.telemetry import Telemetry
+from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.service_errors import ServiceError, not_ready, overloaded
 from modelwright.storage.traffic.record import KnownId, LiveRecord
 
@@ -52,12 +53,14 @@ class Feedback:
         config: ServeConfig,
         telemetry: Telemetry,
         record: LiveRecord | None,
+        under_way: BytesUnderWay,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gateway = gateway
         self._config = config
         self._telemetry = telemetry
         self._record = record
+        self._under_way = under_way
         self._clock = clock
         self._left: dict[str, Allowance] = {}  # by the name of a key; there are as many as in the file
 
@@ -120,7 +123,7 @@ class Feedback:
             return False
         try:
             body = await self._body(request)
-        except RequestError:
+        except (RequestError, ServiceError):
             return False
         items = body if isinstance(body, list) else [body]
         ids = [one.get(ID) for one in items if isinstance(one, dict)]
@@ -128,10 +131,11 @@ class Feedback:
         return bool(await asyncio.to_thread(self._known, self._record, sane, NO_KEY))
 
     async def _body(self, request: Request) -> object:
-        """Return the JSON of a request; raises RequestError and ClientLeftError."""
+        """Return the JSON of a request; raises RequestError, ServiceError and ClientLeftError."""
         limits, headers = self._config.limits, exchange.headers_of(request.scope)
         exchange.require_json(headers)
-        raw = await exchange.read_body(headers, request.receive, limits.body, limits.body_timeout_s)
+        with self._under_way.counted(request.receive) as counted:
+            raw = await exchange.read_body(headers, counted, limits.body, limits.body_timeout_s)
         return read_json(
             exchange.unpacked(headers, raw, limits.body), max_depth=limits.depth, max_items=limits.rows
         )

@@ -29,7 +29,6 @@ from modelwright.gateway.http.admission import REFUSALS
 from modelwright.gateway.http.app import Application, error_for
 from modelwright.gateway.http.aside import Aside
 from modelwright.gateway.http.openai.fitting import MODELS, PATHS
-from modelwright.gateway.http.openai.openai_errors import openai_error
 from modelwright.gateway.http.pages import joined_pages
 from modelwright.gateway.http.v2.inference import INDEX_BYTES, INDEX_S
 from modelwright.gateway.limits import read_json
@@ -90,7 +89,8 @@ class ManyFunctions:
             await exchange.send_json(send, *error_for(scope["path"], error.problems[0], error.status))
         except ServiceError as error:
             headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
-            await exchange.send_json(send, *openai_error(error.problem, error.status), *headers)
+            body = error_for(scope["path"], error.problem, error.status)
+            await exchange.send_json(send, *body, *headers)
         except exchange.ClientLeftError:
             pass
 
@@ -171,7 +171,8 @@ class ManyFunctions:
             return
         limits = [one.gateway.config.limits for one in letting_in.values()]
         most, longest_s = max(one.body for one in limits), max(one.body_timeout_s for one in limits)
-        body = await exchange.read_body(exchange.headers_of(scope), receive, most, longest_s)
+        with self._under_way.counted(receive) as counted:
+            body = await exchange.read_body(exchange.headers_of(scope), counted, most, longest_s)
         concerned = await self._that(scope, body, lambda status: status == 200)
         if len(concerned) > 1:  # a caller has given both the same id
             raise RequestError(Problem("request.which-function", path=_FEEDBACK), 409)

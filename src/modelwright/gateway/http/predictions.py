@@ -89,6 +89,7 @@ class Predictions:
         recorder: Recorder | None,
         admission: Admission,
         audit: AuditLog,
+        under_way: BytesUnderWay,
     ) -> None:
         self._audit = audit
         self._gateway = gateway
@@ -96,7 +97,7 @@ class Predictions:
         self._telemetry = telemetry
         self._recorder = recorder
         self._admission = admission
-        self._under_way = BytesUnderWay(config.limits.under_way)
+        self._under_way = under_way
         is_kept = config.cache.private or not config.record.private
         self._cache = Cache(config.cache.size) if is_kept and config.cache.size else None
         self._readers = ThreadPoolExecutor(_READERS, "files")  # started with the first file
