@@ -59,6 +59,28 @@ def test_of_no_rows_there_is_none_and_of_one_word_no_kappa() -> None:
     found = agreement(["tie"] * 5, ["tie"] * 5, 0.95)
     assert found is not None
     assert (found.share, found.kappa) == (1.0, None)
+    alone = agreement(["tie"] * 5, ["tie", "better", "tie", "worse", "tie"], 0.95)
+    assert alone is not None
+    assert (alone.share, alone.kappa) == (0.6, None)
+
+
+def test_rows_that_belong_together_tell_less() -> None:
+    one, other = spoken(TABLES[0])
+    alone = agreement(one, other, 0.95)
+    together = agreement(one, other, 0.95, np.arange(len(one)) // 6)
+    few = agreement(one, other, 0.95, np.arange(len(one)) // 30)
+    assert alone is not None
+    assert together is not None
+    assert few is not None
+    assert (together.share, together.kappa) == (alone.share, alone.kappa)
+    assert together.low < alone.low < alone.high < together.high
+    assert together.kappa_low < alone.kappa_low < alone.kappa_high < together.kappa_high
+    assert (few.low, few.high, few.kappa_low, few.kappa_high) == (0.0, 1.0, -1.0, 1.0)
+
+
+def test_ten_rows_on_which_they_agree_do_not_prove_that_they_always_do() -> None:
     always = agreement(["tie", "better"] * 5, ["tie", "better"] * 5, 0.95)
     assert always is not None
-    assert (always.kappa, always.kappa_low) == (1.0, 1.0)
+    assert (always.kappa, always.kappa_high) == (1.0, 1.0)
+    # of a share of 10 in 10 the lower end is (0.05 / 2 · 2) ** (1 / 10) by mid-P, and chance agrees on a half
+    assert always.kappa_low == pytest.approx((0.05 ** (1 / 10) - 0.5) / 0.5, abs=1e-6)

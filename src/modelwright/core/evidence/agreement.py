@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelwright.core.evidence import clusters
 from modelwright.core.evidence.intervals import normal_quantile, proportion
 
 
@@ -15,8 +16,8 @@ from modelwright.core.evidence.intervals import normal_quantile, proportion
 class Agreement:
     """The share of n rows of which two judges said the same, and kappa; each with the ends of its interval.
 
-    kappa is 1 where they always agree and 0 where they do as often as chance has it; None where chance alone would have
-    both agree everywhere, as each said one thing only, and of no rows.
+    kappa is 1 where they always agree and 0 where they do as often as chance has it; None where one of them said one
+    thing only: it would be 0 whatever the other said.
     """
 
     n: int
@@ -28,11 +29,18 @@ class Agreement:
     kappa_high: float | None
 
 
-def agreement(one: Sequence[Hashable], other: Sequence[Hashable], confidence: float) -> Agreement | None:
+def agreement(
+    one: Sequence[Hashable],
+    other: Sequence[Hashable],
+    confidence: float,
+    groups: clusters.Groups | None = None,
+) -> Agreement | None:
     """Return how far what two judges said of the same n rows agrees, None of no rows.
 
     Kappa as Cohen 1960 (Educ. Psychol. Meas. 20:37), its interval by the large-sample variance of Fleiss, Cohen &
-    Everitt 1969 (Psychol. Bull. 72:323, equation 13).
+    Everitt 1969 (Psychol. Bull. 72:323, equation 13). Where they always agree that is 0, which few rows do not show:
+    then the lower end is that of the share. groups: (n,), which rows belong together; the share is then one of groups,
+    and kappa's interval as much wider as their design effect has it.
     """
     assert len(one) == len(other), "the same rows"
     n = len(one)
@@ -44,18 +52,27 @@ def agreement(one: Sequence[Hashable], other: Sequence[Hashable], confidence: fl
         table[names.index(mine), names.index(theirs)] += 1 / n
     same = sum(mine == theirs for mine, theirs in zip(one, other, strict=True))
     low, high = proportion(same, n, confidence)
+    wider = 1.0
+    if groups is not None:
+        hits = np.array([mine == theirs for mine, theirs in zip(one, other, strict=True)])
+        low, high = clusters.share_bounds(hits, groups, confidence)
+        effect, count = clusters.design_effect(hits - hits.mean(), groups)
+        wider = math.sqrt(effect) if count >= clusters.LEAST_GROUPS else math.inf
     kappa, error = _kappa(table, n)
     if kappa is None:
         return Agreement(n, same / n, low, high, None, None, None)
-    half = normal_quantile(confidence) * error
+    half = normal_quantile(confidence) * error * wider if error else 0.0
+    if same == n:
+        chance = float(table.sum(axis=1) @ table.sum(axis=0))
+        half = 1 - (low - chance) / (1 - chance)
     return Agreement(n, same / n, low, high, kappa, max(kappa - half, -1.0), min(kappa + half, 1.0))
 
 
 def _kappa(table: np.ndarray[tuple[int, int], np.dtype[np.float64]], n: int) -> tuple[float | None, float]:
-    """Return kappa of a table (k, k) of shares and its standard error; None where chance agrees everywhere."""
+    """Return kappa of a table (k, k) of shares and its standard error; None where one of both said one thing only."""
     rows, columns = table.sum(axis=1), table.sum(axis=0)  # (k,) each
     seen, chance = float(np.trace(table)), float(rows @ columns)
-    if math.isclose(chance, 1.0):
+    if (rows > 0).sum() < 2 or (columns > 0).sum() < 2:
         return None, 0.0
     kappa = (seen - chance) / (1 - chance)
     # (k, k): for cell i, j the share of column i and that of row j, which the variance sums

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from modelwright import kinds
 from modelwright.core.evidence.agreement import Agreement, agreement
+from modelwright.core.evidence.clusters import Groups
 from modelwright.core.messages import PackageError, Problem, RequestError
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds import turns
@@ -103,7 +104,11 @@ def verdicts(
 
 
 def summary(
-    judge: UsedFunction, found: FunctionVerdicts, people: NDArray[np.float64], confidence: float
+    judge: UsedFunction,
+    found: FunctionVerdicts,
+    people: NDArray[np.float64],
+    confidence: float,
+    groups: Groups | None,
 ) -> JudgedByFunction:
     """Return what the report shows; people: (n,) the points that people gave, NaN where they said nothing."""
     points = found.points[~np.isnan(found.points)]
@@ -118,17 +123,18 @@ def summary(
         first=found.first,
         second=found.second,
         refused=found.refused,
-        agreement=_with_people(found.points, people, confidence),
+        agreement=_with_people(found.points, people, confidence, groups),
     )
 
 
 def _with_people(
-    points: NDArray[np.float64], people: NDArray[np.float64], confidence: float
+    points: NDArray[np.float64], people: NDArray[np.float64], confidence: float, groups: Groups | None
 ) -> Agreement | None:
     both = np.flatnonzero(~np.isnan(points) & ~np.isnan(people))
     # several judges of a row may leave other points than these three: more than half of one is better
     by_people = [WORDS[float(people[row] > EVEN)] if people[row] != EVEN else TIE for row in both]
-    return agreement([WORDS.get(float(points[row]), TIE) for row in both], by_people, confidence)
+    by_function = [WORDS.get(float(points[row]), TIE) for row in both]
+    return agreement(by_function, by_people, confidence, None if groups is None else groups[both])
 
 
 def _preferred(

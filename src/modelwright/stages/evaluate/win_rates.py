@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelwright.core.evidence.agreement import agreement
+from modelwright.core.evidence.clusters import Groups
 from modelwright.core.messages import Notice, PackageError
 from modelwright.learners.session.used_function import UsedFunction
 from modelwright.outcomes.contract.blocks import TextPair
@@ -159,7 +160,7 @@ def _judged(
     summary = None
     if function is not None and found.judge is not None:
         people = points(verdicts, len(rows.ids))
-        summary = judge_function.summary(found.judge, function, people, confidence)
+        summary = judge_function.summary(found.judge, function, people, confidence, answered.groups)
     return JudgedAnswers(
         against=found.versus.named,
         judges=dict(sorted(Counter(one.judge for one in by_people).items())),
@@ -170,7 +171,7 @@ def _judged(
         skipped=verdicts.skipped,
         gone=verdicts.gone,
         changed=verdicts.changed,
-        agreements=tuple(_agreements(by_people, confidence)),
+        agreements=tuple(_agreements(by_people, rows.ids, confidence, answered.groups)),
         pairs=_pairs(found, answered, rows, means, most_pairs),
         function=summary,
     )
@@ -212,15 +213,19 @@ def _about_function(output: str, found: JudgedByFunction) -> Iterator[Notice]:
         yield Notice("evaluate.judge-refused", column=output, count=found.refused)
 
 
-def _agreements(by_people: Sequence[Judgement], confidence: float) -> Iterator[JudgesBeside]:
+def _agreements(
+    by_people: Sequence[Judgement], ids: Sequence[str], confidence: float, groups: Groups | None
+) -> Iterator[JudgesBeside]:
     """Yield how far each two judges agree who were asked of the same rows."""
+    places = {row: place for place, row in enumerate(ids)}
     by_judge: dict[str, dict[str, str]] = {}
     for one in by_people:
         by_judge.setdefault(one.judge, {})[one.row] = one.verdict
     for first, second in itertools.combinations(sorted(by_judge), 2):
         rows = [row for row in by_judge[first] if row in by_judge[second]]
         mine, theirs = ([by_judge[judge][row] for row in rows] for judge in (first, second))
-        found = agreement(mine, theirs, confidence)
+        of_rows = None if groups is None else groups[[places[row] for row in rows]]
+        found = agreement(mine, theirs, confidence, of_rows)
         if found is not None:
             yield JudgesBeside((first, second), found)
 
