@@ -20,7 +20,10 @@ _OUTPUTS = {"classes": _CHOICES, "gamma": _CHOICES, "class_weights": _ONE_OF} | 
 
 
 def idle(spec: Spec, signature: Signature, learn: TrainingKeys) -> Iterator[Notice]:
-    """Yield a warning for each key of `learn.loss` and `learn.regularisation` that is given and has no effect."""
+    """Yield a warning for each key of `learn.loss`, `.regularisation`, `.optimiser` that is given without effect."""
+    in_parts = learn.optimiser is not None and learn.optimiser.accumulate > 1
+    if in_parts and "optimiser" in spec.takes and not spec.accumulates:
+        yield Notice("learn.idle-accumulate", learner=spec.name)
     answered = {kinds.arrays(field.kind).output_form for field in signature.outputs}
     if learn.loss is not None and "loss" in spec.takes:
         for key in sorted(learn.loss.model_fields_set):

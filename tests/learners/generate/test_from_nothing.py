@@ -69,11 +69,17 @@ def test_documents_are_packed_without_a_gap_and_each_token_is_learned_once() -> 
     assert sum(int(one.learned.sum()) for one in pieces) == len(wanted)
 
 
-def learned(place: Path, progress: Silent, steps: int = 12) -> DecoderWeights:
+def learned(
+    place: Path,
+    progress: Silent,
+    steps: int = 12,
+    numbers: str = "float32",
+    training: GenerateTraining | None = None,
+) -> DecoderWeights:
     out = place / "out"
     out.mkdir(parents=True, exist_ok=True)
     setup = Setup(
-        "generate", steps, 4, 1, "float32", "avx2", 0, options(), GenerateTraining(), {BROUGHT: place}
+        "generate", steps, 4, 1, numbers, "avx2", 0, options(), training or GenerateTraining(), {BROUGHT: place}
     )  # fmt: skip
     rows = Rows(examples(TEXTS[:16]), examples(TEXTS[16:]))
     summary = LEARN.learn(WRITE, rows, setup, out, place / "scratch", progress)
@@ -90,6 +96,19 @@ def test_it_learns_documents_and_goes_on_to_the_same_bits_after_a_kill(tmp_path:
     assert all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
     likely = LEARN.predict(tmp_path / "one" / "out", {"start": [None], "text": ["The number 3"]})
     assert np.isfinite(likely["text"]["likelihood"]).all()
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("muon", "float32"), ("adamw", "float16")])
+def test_another_optimiser_and_scaled_losses_have_other_bits_and_the_same_after_a_kill(
+    name: str, numbers: str, tmp_path: Path
+) -> None:
+    training = GenerateTraining.model_validate({"optimiser": {"name": name}})
+    with pytest.raises(CutError):
+        learned(tmp_path / "cut", Cutting(7), 12, numbers, training)
+    cut, whole = (learned(tmp_path / place, Silent(), 12, numbers, training) for place in ("cut", "whole"))
+    plain = learned(tmp_path / "plain", Silent())
+    assert all(np.array_equal(cut.tensors[one], whole.tensors[one]) for one in whole.tensors)
+    assert not all(np.array_equal(plain.tensors[one], whole.tensors[one]) for one in whole.tensors)
 
 
 def test_time_and_memory_are_forecast_and_the_budget_is_kept() -> None:

@@ -200,6 +200,18 @@ def test_a_scaled_loss_in_float16_has_the_gradient_of_float32(
     assert norms["float16"] == pytest.approx(norms["float32"], rel=0.05)
 
 
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop", "adagrad", "muon"])
+def test_the_optimiser_is_the_one_that_is_named_and_a_kill_changes_no_bit(tmp_path: Path, name: str) -> None:
+    keys = {"encoder": {"type": "attention", "width": 8, "layers": 1}, "objective": "both"}
+    training = PretrainTraining.model_validate({"optimiser": {"name": name, "clip": 0.5}})
+    how = Setup(**{**vars(_setup(**keys)), "training": training})
+    whole = digests.of_folder(_learn(tmp_path / "whole", how))
+    assert whole != digests.of_folder(_learn(tmp_path / "adamw", _setup(**keys)))
+    with pytest.raises(CutError):
+        _learn(tmp_path / "cut", how, progress=Cutting(4))
+    assert digests.of_folder(_learn(tmp_path / "cut", how)) == whole
+
+
 def test_patience_ends_what_gains_nothing(tmp_path: Path) -> None:
     out, scratch = tmp_path / "out", tmp_path / "scratch"
     for folder in (out, scratch):

@@ -81,7 +81,8 @@ class Spec(ABC):
     beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`);
     one_of_each: whether it takes one input and one output, and no more; goes_on: of one that brings, whether what it
     learned is a folder that `pretrained` of another project may name, whose same learner starts from it;
-    takes_layers: of one that brings, whether `pretrained` may name a project of any learner, for layers of its network.
+    takes_layers: of one that brings, whether `pretrained` may name a project of any learner, for layers of its network;
+    accumulates: whether it reads the rows of a step in as many parts as `learn.optimiser.accumulate` says.
     """
 
     name: ClassVar[str]
@@ -109,6 +110,7 @@ class Spec(ABC):
     cuttable: ClassVar[bool] = False
     one_of_each: ClassVar[bool] = False
     goes_on: ClassVar[bool] = False
+    accumulates: ClassVar[bool] = True
     takes_layers: ClassVar[bool] = False
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {}
 

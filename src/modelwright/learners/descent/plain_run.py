@@ -1,13 +1,14 @@
-"""A training of a module by one objective: steps of AdamW, a checkpoint from which it goes on to the same bits.
+"""A training of a module by one objective: steps of an optimiser, a checkpoint from which it goes on to the same bits.
 
 For what has no heads and no outputs to score, such as an encoder that learns from inputs alone, or a language model.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -20,12 +21,12 @@ from modelwright.core.messages import MachineError, Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.contract.ending import TrainingEnd
-from modelwright.learners.contract.steps import AveragingKeys
+from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys
 from modelwright.learners.descent import divergence, trainer
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
-from modelwright.learners.steps.optimiser import remember, remembered
+from modelwright.learners.steps.optimiser import Group, optimisers, remember, remembered, step_all
 from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
@@ -34,8 +35,6 @@ from modelwright.runtime.memory import ran_out
 
 HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
 _LOWER = 10.0  # a rate so many times lower is proposed where one was too high
-_CLIP = 1.0  # of the norm of a step's gradient
-_EPSILON = 1e-6
 _REMEMBERED = "optimiser."  # in a checkpoint, before the name of what the optimiser remembers of a weight
 
 Batch = NDArray[np.int64]
@@ -61,7 +60,7 @@ class Objective(Protocol[Rows_contra]):
 
 @dataclass(frozen=True)
 class PlainRecipe:
-    """How it is trained: the peak rate, the decay of matrices, AdamW's two averages, average and schedule.
+    """How it is trained: the peak rate, the decay of matrices, average and schedule; the optimiser.
 
     precision: of the numbers that steps compute in, for which the loss is scaled; patience: evaluations without gain
     before it ends, None for never.
@@ -71,7 +70,7 @@ class PlainRecipe:
     decay: float
     average: AveragingKeys
     schedule: RateSchedule
-    betas: tuple[float, float] = (0.9, 0.98)
+    optimiser: OptimiserKeys = field(default_factory=OptimiserKeys)
     precision: str = "float32"
     patience: int | None = None
 
@@ -113,15 +112,13 @@ class PlainRun:
             if self._copied
             else self._averaged
         )
-        # gains and biases (one axis) are not decayed: they are few, and to shrink them changes what a layer gives
-        groups = [
-            {"params": [one for one in self._weights.values() if one.ndim > 1], "weight_decay": recipe.decay},
-            {"params": [one for one in self._weights.values() if one.ndim <= 1], "weight_decay": 0.0},
-        ]
-        given = [one for one in groups if one["params"]]
-        self._optimiser = torch.optim.AdamW(
-            given, lr=recipe.rate, betas=recipe.betas, eps=_EPSILON, fused=True
-        )
+        groups: dict[Group, list[nn.Parameter]] = {}
+        hidden = _hidden(module)
+        for weight in self._weights.values():
+            # gains and biases (one axis) are not decayed: they are few, and to shrink them changes what a layer gives
+            decay = recipe.decay if weight.ndim > 1 else 0.0
+            groups.setdefault(Group(recipe.rate, decay, weight in hidden), []).append(weight)
+        self._optimisers = list(optimisers(groups, recipe.optimiser))
 
     def learn(self, batch: Batch) -> float:
         """Take one step and return its loss.
@@ -138,17 +135,18 @@ class PlainRun:
             if self._scaling.undo(self._weights.values()):
                 break
             # the same rows again, at half of the scale
-            self._optimiser.zero_grad()
+            for one in self._optimisers:
+                one.zero_grad()
             if self._scaling.scale < 1.0:
                 raise ProjectError(self._too_high(batch))
         self.rate = self._recipe.rate * self._recipe.schedule.share(
             self.step, self._steps, [one.rank for one in self.history]
         )
-        for group in self._optimiser.param_groups:
+        for group in (group for one in self._optimisers for group in one.param_groups):
             group["lr"] = self.rate
-        self.norm = float(nn.utils.clip_grad_norm_(list(self._weights.values()), _CLIP))
-        self._optimiser.step()
-        self._optimiser.zero_grad()
+        most = math.inf if self._recipe.optimiser.clip is None else self._recipe.optimiser.clip
+        self.norm = float(nn.utils.clip_grad_norm_(list(self._weights.values()), most))
+        step_all(self._optimisers)
         self.step += 1
         if self._copied:
             weight_of_new = averaging.share(self._recipe.average, self.step, self._steps)
@@ -204,7 +202,7 @@ class PlainRun:
         tensors |= {f"buffer.{name}": one for name, one in self._buffers.items()}
         if self._copied:
             tensors |= {f"average.{name}": one for name, one in self.average.items()}
-        memory = remembered([self._optimiser], self._weights)
+        memory = remembered(self._optimisers, self._weights)
         tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
         note: dict[str, Any] = {"step": self.step, "shown": dict(shown), "scaling": asdict(self._scaling)}
         note["history"] = [asdict(one) for one in self.history]
@@ -219,7 +217,7 @@ class PlainRun:
         put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
         if self._copied:
             put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
-        remember([self._optimiser], self._weights, checkpoint.named(tensors, _REMEMBERED))
+        remember(self._optimisers, self._weights, checkpoint.named(tensors, _REMEMBERED))
 
     def ended(self) -> bool:
         """Tell whether all steps are taken, or validation gains no more."""
@@ -232,6 +230,15 @@ class PlainRun:
         """Put weights that `average` had into the module."""
         put(self._averaged, best)
         self._objective.module.eval()
+
+
+def _hidden(module: nn.Module) -> frozenset[Tensor]:
+    """Return the matrices that read features and give features: of linear layers, but the last ones of words."""
+    words = {one.num_embeddings for one in module.modules() if isinstance(one, nn.Embedding)}
+    # what gives as many numbers as there are words guesses them: a head, often the table of the words itself
+    return frozenset(
+        one.weight for one in module.modules() if isinstance(one, nn.Linear) and one.out_features not in words
+    )
 
 
 class DrawnRows(Protocol):

@@ -292,6 +292,7 @@ def _recipe(options: GenerateOptions, training: GenerateTraining) -> PlainRecipe
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "linear"),
+        optimiser=training.optimiser,
     )
 
 

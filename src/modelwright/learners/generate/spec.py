@@ -10,7 +10,7 @@ from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.lora import LoraKeys
 from modelwright.learners.contract.spec import Spec
-from modelwright.learners.contract.steps import AveragingKeys, ScheduleKeys
+from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
     Device,
@@ -204,6 +204,7 @@ class GenerateTraining(BaseModel):
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
     device: Device = "auto"
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
     )
@@ -216,6 +217,7 @@ class GenerateSpec(Spec):
     """Weights of a decoder, taken as they come or trained further on the project's rows."""
 
     name: ClassVar[str] = "generate"
+    accumulates: ClassVar[bool] = False
     summary: ClassVar[str] = "a causal language model that writes texts, on weights that the project names"
     cuttable: ClassVar[bool] = True
     inputs: ClassVar[frozenset[Form]] = frozenset({Form.PROMPT})

@@ -273,6 +273,7 @@ def _run(
         decay=training.weight_decay,
         average=training.averaging,
         schedule=schedule_of(training.schedule, "one-cycle"),
+        optimiser=training.optimiser,
         precision=pretext.numbers,
         patience=training.patience,
     )

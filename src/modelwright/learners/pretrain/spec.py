@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Makes, Spec
-from modelwright.learners.contract.steps import AveragingKeys, ScheduleKeys
+from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys, ScheduleKeys
 from modelwright.learners.contract.training import (
     Batch,
     Device,
@@ -86,6 +86,7 @@ class PretrainTraining(BaseModel):
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
     device: Device = "auto"
+    optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(ScheduleKeys(), description="how the learning rate changes while learning")
     averaging: AveragingKeys = Field(AveragingKeys(), description="which average of the weights is kept")
 
@@ -106,4 +107,5 @@ class PretrainSpec(Spec):
     modules: ClassVar[tuple[str, ...]] = ("torch", "tokenizers", "safetensors")
     takes_pretrained: ClassVar[bool] = True
     augments: ClassVar[bool] = True
+    accumulates: ClassVar[bool] = False
     moved: ClassVar[Mapping[str, str]] = {"average": "learn.averaging.decay"}

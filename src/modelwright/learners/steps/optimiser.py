@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from modelwright.learners.contract.steps import OptimiserKeys
 from modelwright.learners.descent.recipe import Recipe
 from modelwright.learners.networks.heads import Head
 from modelwright.learners.networks.network import Network
@@ -18,7 +19,7 @@ _EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
     """Weights that share a peak rate and a decoupled decay; hidden: matrices that read features and give features."""
 
     rate: float
@@ -41,8 +42,8 @@ class Stepper:
         self._weights = dict(weights)
         self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
         self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
-        groups: dict[_Group, list[nn.Parameter]] = {}
-        lazy: dict[_Group, list[nn.Parameter]] = {}
+        groups: dict[Group, list[nn.Parameter]] = {}
+        lazy: dict[Group, list[nn.Parameter]] = {}
         lazily, tables = lazy_adamw.is_lazy(recipe, parts), set[Tensor]()
         for table in lazy_adamw.tables(network):
             # then its gradient holds the rows that a batch has read; an earlier training may have had it otherwise
@@ -56,8 +57,8 @@ class Stepper:
             rate = pretrained_rate if name in depth else recipe.head_rate
             decay = recipe.weight_decay if weight.ndim > 1 else 0.0
             of = lazy if lazily and weight in tables else groups
-            of.setdefault(_Group(rate, decay, name in hidden), []).append(weight)
-        self._optimisers = list(_optimisers(groups, recipe))
+            of.setdefault(Group(rate, decay, name in hidden), []).append(weight)
+        self._optimisers = list(optimisers(groups, recipe.optimiser))
         self._lazy = _lazy(lazy, recipe) if lazy else None
         if self._lazy is not None:
             self._optimisers.append(self._lazy)
@@ -84,11 +85,7 @@ class Stepper:
             # the norm over all weights together: the step keeps its direction and loses length
             for one in gradients:
                 one.mul_(clip / (float(self.norm) + _EPSILON))
-        for optimiser in self._optimisers:
-            if not isinstance(optimiser, (torch.optim.AdamW, LazyAdamW)):
-                _decay(optimiser)
-            optimiser.step()
-            optimiser.zero_grad()
+        step_all(self._optimisers)
 
     def moved(self, weight: Tensor) -> Tensor | None:
         """Return the rows of a weight that have ever moved, (n,); None where all may have."""
@@ -159,10 +156,10 @@ def remember(
         owners[weight].state[weight][key] = kept
 
 
-def _optimisers(
-    groups: Mapping[_Group, list[nn.Parameter]], recipe: Recipe
+def optimisers(
+    groups: Mapping[Group, list[nn.Parameter]], keys: OptimiserKeys
 ) -> Iterator[torch.optim.Optimizer]:
-    keys = recipe.optimiser
+    """Yield what takes the steps of some weights, by the name of the optimiser."""
     betas = (keys.betas[0], keys.betas[1])
     given = [(group, {"params": found, "lr": group.rate}) for group, found in groups.items()]
     of_all = [{**one, "weight_decay": 0.0, "decoupled": group.decay} for group, one in given]
@@ -193,10 +190,19 @@ def _optimisers(
                 yield torch.optim.AdamW(others, betas=betas, eps=_EPSILON, fused=True)
 
 
-def _lazy(groups: Mapping[_Group, list[nn.Parameter]], recipe: Recipe) -> LazyAdamW:
+def _lazy(groups: Mapping[Group, list[nn.Parameter]], recipe: Recipe) -> LazyAdamW:
     given = [{"params": found, "lr": one.rate, "weight_decay": one.decay} for one, found in groups.items()]
     first, second = recipe.optimiser.betas
     return LazyAdamW(given, betas=(first, second), eps=_EPSILON)
+
+
+def step_all(found: Iterable[torch.optim.Optimizer]) -> None:
+    """Take a step along the gradients, with decoupled decay beside each optimiser, and forget them."""
+    for optimiser in found:
+        if not isinstance(optimiser, (torch.optim.AdamW, LazyAdamW)):
+            _decay(optimiser)
+        optimiser.step()
+        optimiser.zero_grad()
 
 
 def _decay(optimiser: torch.optim.Optimizer) -> None:
