@@ -210,10 +210,6 @@ SECOND = {
 }
 
 
-def _without(of: Mapping[str, object], *names: str) -> dict[str, object]:
-    return {name: value for name, value in of.items() if name not in names}
-
-
 SERIES = {
     "source": "rows.csv",
     "columns": {"past": "load", "next": "load"},
@@ -512,7 +508,7 @@ CASES: Mapping[str, Case] = {
                 "budget": "1 min",
                 "epochs": 6,
                 "batch": 32,
-                **_without(FIRST, "growth", "stop_at"),
+                **FIRST,
                 "regularisation": {"l1": 1e-5},
             },
         },
@@ -532,6 +528,9 @@ CASES: Mapping[str, Case] = {
                 "batch": 32,
                 "averaging": {"name": "stochastic", "begin": 0.5},
                 "schedule": {"name": "plateau"},
+                "optimiser": {"name": "muon", "momentum": 0.8, "clip": 0.5},
+                "precision": "float16",
+                "patience": 40,
             },
         },
     ),

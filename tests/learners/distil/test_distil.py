@@ -21,6 +21,7 @@ from modelwright.core.signature import Signature
 from modelwright.learners.compressing import four_bits
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent.training_run import TrainingRun
 from modelwright.learners.distil import further_rows, pretrained_layers, teacher
 from modelwright.learners.distil.taught import TEACHER, TaughtTask, truths_of
 from modelwright.learners.exporting import int8
@@ -121,6 +122,30 @@ def test_a_student_answers_as_its_teacher_where_the_truths_say_otherwise(
     assert same > 0.93
     gaps = [one["price"].value - other["price"].value for one, other in zip(ours, theirs, strict=True)]
     assert np.sqrt(np.mean(np.square(gaps))) < 1.0  # of a deviation of five
+
+
+def test_a_students_batch_grows_and_its_learning_ends_where_validation_meets_the_goal(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    honest = TrainingRun.learn
+    monkeypatch.setattr(
+        TrainingRun, "learn", lambda run, rows, batch: (sizes.append(len(batch)), honest(run, rows, batch))[1]
+    )
+    spec = learners.spec("distil")
+    training = spec.Training.model_validate({"growth": {"at": [0.05]}, "stop_at": "grade.accuracy >= 0.6"})
+    options = spec.Options.model_validate({"from": str(package)})
+    files = brought(package, tmp_path / "brought")
+    setup = Setup("distil", 400, 32, 1, "float32", "avx2", 0, options, training, {BROUGHT: files})
+    for name in ("out", "scratch"):
+        (tmp_path / name).mkdir()
+    summary = learners.learn("distil").learn(
+        GRADE, Rows(TRAIN, HELD), setup, tmp_path / "out", tmp_path / "scratch", Silent()
+    )
+    (notice,) = summary["warnings"]  # type: ignore[misc]
+    assert notice["id"] == "learn.goal-reached"
+    assert 20 < len(sizes) < 400
+    assert (max(sizes[:20]), max(sizes[20:])) == (32, 64)
 
 
 def test_the_same_bytes_again_also_after_an_end_in_the_middle(package: Path, tmp_path: Path) -> None:

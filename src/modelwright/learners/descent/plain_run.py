@@ -26,7 +26,7 @@ from modelwright.learners.descent import divergence, trainer
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
-from modelwright.learners.steps.optimiser import Group, optimisers, remember, remembered, step_all
+from modelwright.learners.steps.optimiser import WeightGroup, optimisers, remember, remembered, step_all
 from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
@@ -112,12 +112,12 @@ class PlainRun:
             if self._copied
             else self._averaged
         )
-        groups: dict[Group, list[nn.Parameter]] = {}
+        groups: dict[WeightGroup, list[nn.Parameter]] = {}
         hidden = _hidden(module)
         for weight in self._weights.values():
             # gains and biases (one axis) are not decayed: they are few, and to shrink them changes what a layer gives
             decay = recipe.decay if weight.ndim > 1 else 0.0
-            groups.setdefault(Group(recipe.rate, decay, weight in hidden), []).append(weight)
+            groups.setdefault(WeightGroup(recipe.rate, decay, weight in hidden), []).append(weight)
         self._optimisers = list(optimisers(groups, recipe.optimiser))
 
     def learn(self, batch: Batch) -> float:

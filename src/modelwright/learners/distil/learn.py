@@ -28,6 +28,7 @@ from modelwright.learners.distil import further_rows, pretrained_layers, teacher
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
 from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
+from modelwright.learners.goals import goal
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.network import Network
 from modelwright.learners.options import unknown_outputs
@@ -98,7 +99,7 @@ class DistilLearn(Learn[Rows]):
                 begin,
                 some,
                 many,
-                _recipe(options, training),
+                _recipe(signature, options, training),
                 batch,
                 machine.cores,
                 training.precision,
@@ -159,7 +160,7 @@ class DistilLearn(Learn[Rows]):
                 begin.network,
                 rows,
                 held,
-                _recipe(options, training),
+                _recipe(signature, options, training),
                 setup,
                 scratch,
                 progress,
@@ -364,7 +365,7 @@ def _unknown(signature: Signature, data: Rows, teaching: Teacher) -> list[Notice
     return found
 
 
-def _recipe(options: DistilOptions, training: DistilTraining) -> Recipe:
+def _recipe(signature: Signature, options: DistilOptions, training: DistilTraining) -> Recipe:
     return Recipe(
         learning_rate=training.learning_rate if options.pretrained is None else options.pretrained_rate,
         head_rate=training.learning_rate,
@@ -380,5 +381,7 @@ def _recipe(options: DistilOptions, training: DistilTraining) -> Recipe:
         averaging=training.averaging,
         weights=options.weights,
         patience=training.patience,
+        growth=training.growth,
+        stop_at=goal(training.stop_at, signature),
         noisy=True,
     )

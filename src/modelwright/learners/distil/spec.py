@@ -10,6 +10,7 @@ from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.pixels import PixelOptions
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.steps import (
+    GrowthKeys,
     LossKeys,
     RegularisationKeys,
     ScheduleKeys,
@@ -122,7 +123,11 @@ class DistilTraining(StepsTraining):
         ScheduleKeys(), description="how the learning rate changes; by default one-cycle, of which 10 % rise"
     )
     loss: LossKeys = Field(LossKeys(), description="what of the truths is made small while learning")
-    regularisation: RegularisationKeys = Field(RegularisationKeys(), description="penalties of the weights")
+    regularisation: RegularisationKeys = Field(
+        RegularisationKeys(), description="penalties of the weights, and rows that are mixed"
+    )
+    growth: GrowthKeys = Field(GrowthKeys(), description="how the batch grows while learning")
+    stop_at: str | None = Field(None, description="a bar on validation at which learning ends early")
 
 
 class DistilSpec(Spec):

@@ -19,7 +19,7 @@ _EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
-class Group:
+class WeightGroup:
     """Weights that share a peak rate and a decoupled decay; hidden: matrices that read features and give features."""
 
     rate: float
@@ -42,8 +42,8 @@ class Stepper:
         self._weights = dict(weights)
         self.rate = 0.0  # of the last step, as `learn.learning_rate` counts it
         self.norm = torch.zeros(())  # of the last step's gradient over all weights, before it was clipped
-        groups: dict[Group, list[nn.Parameter]] = {}
-        lazy: dict[Group, list[nn.Parameter]] = {}
+        groups: dict[WeightGroup, list[nn.Parameter]] = {}
+        lazy: dict[WeightGroup, list[nn.Parameter]] = {}
         lazily, tables = lazy_adamw.is_lazy(recipe, parts), set[Tensor]()
         for table in lazy_adamw.tables(network):
             # then its gradient holds the rows that a batch has read; an earlier training may have had it otherwise
@@ -57,7 +57,7 @@ class Stepper:
             rate = pretrained_rate if name in depth else recipe.head_rate
             decay = recipe.weight_decay if weight.ndim > 1 else 0.0
             of = lazy if lazily and weight in tables else groups
-            of.setdefault(Group(rate, decay, name in hidden), []).append(weight)
+            of.setdefault(WeightGroup(rate, decay, name in hidden), []).append(weight)
         self._optimisers = list(optimisers(groups, recipe.optimiser))
         self._lazy = _lazy(lazy, recipe) if lazy else None
         if self._lazy is not None:
@@ -157,7 +157,7 @@ def remember(
 
 
 def optimisers(
-    groups: Mapping[Group, list[nn.Parameter]], keys: OptimiserKeys
+    groups: Mapping[WeightGroup, list[nn.Parameter]], keys: OptimiserKeys
 ) -> Iterator[torch.optim.Optimizer]:
     """Yield what takes the steps of some weights, by the name of the optimiser."""
     betas = (keys.betas[0], keys.betas[1])
@@ -190,7 +190,7 @@ def optimisers(
                 yield torch.optim.AdamW(others, betas=betas, eps=_EPSILON, fused=True)
 
 
-def _lazy(groups: Mapping[Group, list[nn.Parameter]], recipe: Recipe) -> LazyAdamW:
+def _lazy(groups: Mapping[WeightGroup, list[nn.Parameter]], recipe: Recipe) -> LazyAdamW:
     given = [{"params": found, "lr": one.rate, "weight_decay": one.decay} for one, found in groups.items()]
     first, second = recipe.optimiser.betas
     return LazyAdamW(given, betas=(first, second), eps=_EPSILON)
