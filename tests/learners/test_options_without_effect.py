@@ -90,7 +90,7 @@ def test_a_key_of_learning_without_effect_is_named(
 @pytest.mark.parametrize(("learner", "named"), [("pretrain", True), ("network", False), ("trees", False)])
 def test_parts_of_a_step_that_a_learner_does_not_read_are_named(learner: str, named: bool) -> None:
     learn = TrainingKeys.model_validate({"optimiser": {"accumulate": 4}})
-    found = idle_keys.idle(learners.spec(learner), Signature.parse("f(a: text)"), learn)
+    found = idle_keys.idle(learners.spec(learner), Signature.parse("f(a: text)", encoder=True), learn)
     assert [one.id for one in found] == ["learn.idle-accumulate"] * named
 
 

@@ -185,6 +185,22 @@ def journal(scratch: Path):
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+@pytest.mark.proof  # two searches
+def test_trials_side_by_side_are_those_of_one_after_the_other(tmp_path):
+    space = {"sampler": "grid", "space": {"learn.learning_rate": [0.05, 0.3]}}
+    packages = []
+    for parallel in (1, 2):
+        folder = tmp_path / str(parallel)
+        folder.mkdir()
+        write_rows(folder / "loans.csv", rows=300)
+        Project(tuned({**space, "parallel": parallel}), folder=folder).run(to="tune")
+        _, search = sealed(folder)
+        assert (search.parallel, {one.state for one in search.trials}) == (parallel, {"done"})
+        packages.append({one.values["learn.learning_rate"]: one.package for one in search.trials})
+    assert packages[0] == packages[1]
+    assert len(set(packages[0].values())) == 2
+
+
 @pytest.mark.proof  # learns for some 12 seconds, and packages each trial
 def test_without_a_space_every_learner_is_tried_within_the_budget_and_what_is_taken_is_packaged(tmp_path):
     write_rows(tmp_path / "loans.csv", rows=400)
