@@ -182,6 +182,24 @@ def test_another_version_is_asked_where_its_answers_are_not_recorded(judge, proj
         assert comparison.pairs.ask(shown.pair.row) == shown.pair.other
 
 
+def test_answers_are_judged_against_a_file_that_has_the_inputs(judge, project: Path) -> None:
+    rows = [json.loads(one) for one in (project / "rows.jsonl").read_text("utf-8").splitlines()]
+    lines = [{"messages": one["messages"], "reply": f"File: {one['clerk']}"} for one in rows]
+    file = project / "clerks.jsonl"
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in lines[::2]), "utf-8")
+    done = judge("l\n", "--judge", "anna", "--against", "clerks.jsonl", "--rows", "1", "--json")
+    report = json.loads(done.stdout)
+    assert report["judged"] == 1
+    assert report["without"] > 0
+    assert "lack the other text" in report["notes"][0]
+    assert kept(project)[0]["other"].startswith("File: See ")
+    file.write_text("".join(f"{json.dumps(one)}\n" for one in [*lines, {**lines[0], "reply": "x"}]), "utf-8")
+    assert "has another answer" in judge("", "--against", "clerks.jsonl").stderr
+    file.write_text("".join(f"{json.dumps({'messages': one['messages']})}\n" for one in lines), "utf-8")
+    assert "no column `reply` with answers" in judge("", "--against", "clerks.jsonl").stderr
+    assert "no file of answers" in judge("", "--against", "nowhere.csv").stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -427,7 +445,7 @@ def test_what_win_rate_is_against_is_said_in_the_file(judge, project: Path) -> N
     write(project, {**against, "evaluate": {"against": "clerc"}})
     refused = say(project, "check")
     assert refused.returncode == 1
-    assert "`clerc` is no version and no column" in refused.stderr
+    assert "`clerc` is no version, no column" in refused.stderr
     assert "modelwright.yaml:1" in refused.stderr
     write(project, against)
     (project / "judgements.jsonl").write_text("{\n")

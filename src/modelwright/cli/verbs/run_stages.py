@@ -181,8 +181,8 @@ def judge(
         typer.Option(
             "--against",
             metavar="NAME",
-            help="`champion` (the version in production), a version's number, or a column of the test rows, such as "
-            "the output itself: its truths [default: evaluate.against]",
+            help="`champion` (the version in production), a version's number, a column of the test rows, such as "
+            "the output itself (its truths), or a file of answers [default: evaluate.against]",
         ),
     ] = None,
     rows: Annotated[

@@ -97,7 +97,7 @@ class AnswerPairs:
 
     def _opponent(self, named: str, context: Context, test: ArtifactPart) -> Opponent:
         package = self.version.package_digest
-        found = opponent(named, context.state, package, self.signature, test)
+        found = opponent(named, context.opened, context.state, package, self.signature, test)
         if found is None:
             raise StateError(
                 Problem("judge.no-champion", version=self.version.number, output=self.output.name)

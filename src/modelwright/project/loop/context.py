@@ -180,7 +180,7 @@ class Context:
         if output is None or not self.is_judged(package):
             return None
         named, test = self.opened.file.evaluate.against, self.part(DATA, "test")
-        found = opponents.opponent(named, self.state, package, self.signature, test)
+        found = opponents.opponent(named, self.opened, self.state, package, self.signature, test)
         if found is None or found.digest == package:
             return None
         of_both = judgements.of_pair(self.judgements, package, found.digest)

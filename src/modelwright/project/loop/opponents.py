@@ -17,7 +17,7 @@ from modelwright.engine.store import Store
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.session.used_function import JUDGE, UsedFunction
 from modelwright.project.declaration.project_file import Opened
-from modelwright.project.loop import used_functions, version_artifacts
+from modelwright.project.loop import baseline_files, used_functions, version_artifacts
 from modelwright.storage.formats.examples import ID, column_names, read_columns
 from modelwright.storage.formats.judgements import CHAMPION, Versus
 from modelwright.storage.state.database import State
@@ -54,19 +54,25 @@ def _is_written_text(output: Field) -> bool:
 
 
 def opponent(
-    named: str, state: State, package: str, signature: Signature, test: ArtifactPart
+    named: str, opened: Opened, state: State, package: str, signature: Signature, test: ArtifactPart
 ) -> Opponent | None:
     """Return whom a package is held against, None where it is the version in production and there is no other.
 
     named: `champion`, the number of a version, or a column of the test rows: an output, whose truths these are, or one
-    that is kept. Raises ProjectError for what is none of these, and StateError for a version that there is not.
+    that is kept, or a file of answers. Raises ProjectError for what is none of these, DataError for a file that cannot
+    be read, and StateError for a version that there is not.
     """
     if named == CHAMPION:
         version = champion(state, package)
         return None if version is None else _of_version(CHAMPION, version)
-    require_known(named, state, signature, test)
+    require_known(named, opened, state, signature, test)
     if (number := _number(named)) is not None:
         return _of_version(named, state.version(number))
+    if (file := baseline_files.place(named, opened)) is not None:
+        output = judged_output(signature)
+        assert output is not None, "answers are held against others of a text"
+        texts = baseline_files.texts(file, opened, signature, output, test)
+        return Opponent(named, digests.of_json({"file": named, "texts": texts}), texts=texts)
     return _of_column(named, signature, test)
 
 
@@ -75,12 +81,15 @@ def _number(named: str) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-def require_known(named: str, state: State, signature: Signature, test: ArtifactPart) -> None:
-    """Raise StateError for a version that there is not, and ProjectError for what is no column of the test rows."""
+def require_known(named: str, opened: Opened, state: State, signature: Signature, test: ArtifactPart) -> None:
+    """Raise StateError for a version that there is not, and ProjectError for what is neither a column nor a file."""
     if named == CHAMPION:
         return
     if (number := _number(named)) is not None:
         state.version(number)
+        return
+    file = baseline_files.place(named, opened)
+    if file is not None and file.is_file():
         return
     inputs = {ID, *(field.name for field in signature.inputs)}
     others = [one for one in column_names(test.path) if one not in inputs]
@@ -119,8 +128,13 @@ def _text(fields: list[Field], value: object) -> str:
 def sources(opened: Opened, judgements: Path) -> Sources:
     """Return what an evaluation rests on outside the store: what people said, and a function that judges."""
     others = JUDGE in opened.file.use
+    file = baseline_files.place(opened.file.evaluate.against, opened)
     return Sources(
-        places=(judgements, *(used_functions.places(opened) if others else ())),
+        places=(
+            judgements,
+            *(() if file is None else (file,)),
+            *(used_functions.places(opened) if others else ()),
+        ),
         databases=tuple(used_functions.databases(opened)) if others else (),
     )
 

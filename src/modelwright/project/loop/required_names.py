@@ -40,7 +40,7 @@ def unknown_names(context: Context) -> Iterator[Problem]:
     yield from _judge_problems(context)
     try:
         require_known(
-            opened.file.evaluate.against, context.state, context.signature, context.part(DATA, "test")
+            opened.file.evaluate.against, opened, context.state, context.signature, context.part(DATA, "test")
         )
     except (ProjectError, StateError) as error:
         yield from (problem.at(opened.where((EVALUATE, "against"))) for problem in error.problems)

@@ -46,6 +46,7 @@ class EvaluateConfig(BaseModel):
         min_length=1,
         coerce_numbers_to_str=True,
         description="what people hold answers against (`modelwright judge`), and what `win_rate` is against: "
-        "`champion`, the number of a version, or a column of the test rows, such as the output itself: its truths",
+        "`champion`, the number of a version, a column of the test rows, such as the output itself (its truths), "
+        "or a .csv, .tsv or .jsonl file of answers",
     )
     errors: int = Field(20, ge=0, description="wrong answers of highest confidence that the report shows")
