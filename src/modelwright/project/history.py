@@ -61,6 +61,7 @@ def release(
         raise StateError(Problem("release.no-record"))
     verdicts = loop.verdicts_on(context, version_artifacts.evidence(store, version))
     if dry_run:
+        release_stage.require_copies(context.state, verdicts, steps)
         held = bool(gate(verdicts, settings.allow_inconclusive))
         production = context.state.production()
         return ReleaseResult(

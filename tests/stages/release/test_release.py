@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from requirement_texts import parse
 
@@ -10,7 +12,7 @@ from modelwright.core.evidence.verdict import Verdict, judge
 from modelwright.core.messages import StateError
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.core.signature import Signature
-from modelwright.stages.release.stage import ALREADY, HELD_BACK, RELEASED, release
+from modelwright.stages.release.stage import ALREADY, HELD_BACK, RELEASED, release, require_copies
 from modelwright.storage.state.database import State
 
 SIGNATURE = Signature.parse("route(question: text) -> team: category")
@@ -100,3 +102,21 @@ def test_what_is_not_proved_holds_a_release_back(state):
 def test_what_is_in_production_is_not_released_again(state):
     in_production(state, version(state, "first", None))
     assert release(state, 1, MET, False, Strategy(), "test").state == ALREADY
+
+
+def test_a_bar_that_is_judged_on_copies_needs_a_strategy_that_makes_some(state):
+    bar = parse("disagreement", "<= 5 %", SIGNATURE)
+    open_ = judge([bar], [], [], phases=tuple(Phase))  # as of a project: pending, until there is traffic
+    canary = Strategy("canary")
+    first = version(state, "first", None)
+    assert release(state, first, open_, False, canary, "test").state == RELEASED  # nothing to compare with
+    in_production(state, first)
+    number, before = version(state, "second", "first"), state.desired_release()
+    with pytest.raises(StateError) as caught:
+        release(state, number, open_, False, canary, "test")
+    (problem,) = caught.value.problems
+    assert (problem.id, "disagreement" in problem.found) == ("release.no-copies", True)
+    assert state.desired_release() == before  # nothing was requested
+    for other in (replace(canary, shadow_first=True), Strategy("blue-green"), Strategy("shadow"), Strategy()):
+        require_copies(state, open_, other)
+    assert release(state, number, open_, False, Strategy("blue-green"), "test").state == RELEASED

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from modelwright.core.evidence import operation
 from modelwright.core.evidence.verdict import Verdict, gate
 from modelwright.core.messages import Problem, StateError
 from modelwright.core.rollouts.state_machine import UNDER_WAY
@@ -38,7 +39,8 @@ def release(
     steps: Strategy,
     by: str,
 ) -> Released:
-    """Request that a version be served unless a verdict holds it back; raises StateError for another champion.
+    """Request that a version be served unless a verdict holds it back; raises StateError for another champion, and
+    for a strategy that cannot prove a bar.
 
     A version was judged against the package that was in production then. If a bar refers to it and another
     package is in production now, the verdict is about a comparison that no longer holds.
@@ -58,12 +60,23 @@ def release(
                 production=_short(now),
             )
         )
+    require_copies(state, verdicts, steps)
     blocking = tuple(gate(verdicts, allow_inconclusive))
     previous = production.number if production else None
     if blocking:
         return Released(HELD_BACK, blocking, previous)
     state.request_release(number, steps.name, by, steps)
     return Released(RELEASED, (), previous)
+
+
+def require_copies(state: State, verdicts: Sequence[Verdict], steps: Strategy) -> None:
+    """Raise StateError where a bar is judged on copies of the traffic, and the strategy makes none."""
+    if state.production() is None or not steps.steps or any(one.is_shadow for one in steps.steps):
+        return
+    for one in verdicts:
+        if one.requirement.metric.name == operation.DISAGREEMENT:
+            text = str(one.requirement)
+            raise StateError(Problem("release.no-copies", requirement=text, strategy=steps.name))
 
 
 def _short(digest: str | None) -> str | None:
