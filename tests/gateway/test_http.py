@@ -175,7 +175,6 @@ def test_unknown_paths_and_wrong_methods(client: httpx.Client) -> None:
         "/measure/",
         "/measure/x",
         "/admin",
-        "/v2/models",
         "/%00",
     ):
         response = client.get(path)
