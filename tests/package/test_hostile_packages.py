@@ -172,7 +172,7 @@ def test_should_the_check_fail_no_other_file_can_be_read(folder, make, monkeypat
 
 def test_without_both_walls_the_file_would_be_read(folder, monkeypatch):
     """Or the two tests above would show nothing."""
-    monkeypatch.setattr(graphs, "confined", lambda work: work())
+    monkeypatch.setattr(graphs, "confined", lambda work, **_: work())
     assert opened(folder, RUNNABLE["a loop"], "secret.bin", monkeypatch) == {"package.graph-arrays"}
 
 

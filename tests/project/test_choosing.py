@@ -101,7 +101,7 @@ def test_a_passage_is_answered_with_its_text_and_those_behind_it(ran):
 
 def test_a_question_of_unknown_words_has_no_answer(ran):
     found = answered(ran, "zzz qqq")
-    assert (found["value"], found["details"]) == (None, {"choices": []})
+    assert (found["value"], found["details"]["choices"]) == (None, [])
 
 
 def test_an_equal_passage_is_right_by_any_of_its_ids(ran):
