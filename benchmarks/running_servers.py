@@ -93,9 +93,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def our_command(package: Path, port: int) -> list[str]:
-    """Return the command that serves a package; no answer is kept: what is measured is how it answers."""
+def our_command(package: Path, port: int, *, as_it_comes: bool = False) -> list[str]:
+    """Return the command that serves a package.
+
+    No answer is kept, so that what is measured is how it answers, unless it is served as it comes.
+    """
     command = Path(sys.executable).with_name("modelwright")
     start = [str(command)] if command.exists() else [sys.executable, "-m", "modelwright"]
-    alone = ["--set", "serve.cache.size=0"]
+    alone = [] if as_it_comes else ["--set", "serve.cache.size=0"]
     return [*start, "serve", "--package", str(package), "--port", str(port), *alone]

@@ -200,7 +200,10 @@ class Comparison:
     def starts(self, environments: Mapping[str, Path]) -> Iterator[tuple[str, float]]:
         """Yield how long each server takes from its start to its first answer, with its first setting."""
         port = free_port()
-        yield "Modelwright", ready_s(our_command(self._package, port), self._our_asked(port))
+        yield (
+            "Modelwright",
+            ready_s(our_command(self._package, port, as_it_comes=True), self._our_asked(port)),
+        )
         for name, environment in environments.items():
             peer, port, setting = PEERS[name], free_port(), PEERS[name].settings[-1]
             with tempfile.TemporaryDirectory() as place:
