@@ -112,3 +112,11 @@ MISTRAL = """
 {%- else %}{{- raise_exception('no such role') }}{%- endif %}
 {%- endfor %}
 """
+
+MISTRAL_TEXTS = {
+    "user": "{tools}",
+    "call": '{"name": "{name}", "arguments": {arguments}, "id": "{id}"}',
+    "calls_before": "[TOOL_CALLS] [",
+    "calls_joint": ", ",
+    "calls_after": "]</s>",
+}

@@ -12,6 +12,7 @@ import pytest
 import tiny_writing
 import yaml
 from in_process import say
+from tiny_passages import PASSAGES, QUESTIONS
 
 import modelwright
 from modelwright import learners
@@ -21,19 +22,6 @@ from modelwright.project import Project
 from modelwright.runtime.drivers.index.samples import IndexSamples
 from modelwright.runtime.drivers.rerank.samples import same_body
 
-PASSAGES = {
-    "fee": "There is no fee for cash at our machines. Other banks take two euros.",
-    "card": "A lost card is blocked at once when you call us. A new one comes within five days.",
-    "transfer": "A transfer takes one day. Transfers abroad take three days.",
-}
-QUESTIONS = {
-    "what is the fee for cash": "fee",
-    "is cash free at other banks": "fee",
-    "I lost my card": "card",
-    "when does the new card come": "card",
-    "how long does a transfer take": "transfer",
-    "do transfers abroad take long": "transfer",
-}
 PAGE = (Path(__file__).parents[2] / "docs" / "answering.md").read_text("utf-8")
 FIND, ASSIST, _, _, WRITE, WRITTEN = (
     yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

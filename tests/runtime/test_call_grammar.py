@@ -15,13 +15,7 @@ from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens,
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 HERMES = ToolTexts.model_validate(tiny_tools.HERMES)
-MISTRAL = ToolTexts(
-    user="{tools}",
-    call='{"name": "{name}", "arguments": {arguments}, "id": "{id}"}',
-    calls_before="[TOOL_CALLS] [",
-    calls_joint=", ",
-    calls_after="]<|im_end|>",
-)
+MISTRAL = ToolTexts.model_validate({**tiny_tools.MISTRAL_TEXTS, "calls_after": "]<|im_end|>"})
 BODY = '{"name": "weather", "arguments": {"city": "Rome", "days": 3}}'
 CALL = f"<tool_call>\n{BODY}\n</tool_call>"
 MARKS = ("<tool_call>", "</tool_call>", "[TOOL_CALLS]")

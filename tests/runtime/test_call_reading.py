@@ -10,13 +10,7 @@ from modelwright.runtime.drivers.decode.calling.call_reading import CallReader
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 HERMES = ToolTexts.model_validate(tiny_tools.HERMES)
-MISTRAL = ToolTexts(
-    user="{tools}",
-    call='{"name": "{name}", "arguments": {arguments}, "id": "{id}"}',
-    calls_before="[TOOL_CALLS] [",
-    calls_joint=", ",
-    calls_after="]</s>",
-)
+MISTRAL = ToolTexts.model_validate(tiny_tools.MISTRAL_TEXTS)
 LLAMA = ToolTexts(user="{tools}", call='{"name": "{name}", "parameters": {arguments}}', calls_joint=None)
 NOW, ROME = ToolCall("now", "{}"), ToolCall("weather", '{"city": "Rome"}')
 BLOCK = '<tool_call>\n{"name": "weather", "arguments": {"city": "Rome"}}\n</tool_call>'

@@ -17,25 +17,13 @@ import pytest
 import tiny_judge
 import yaml
 from in_process import Said, say
+from tiny_passages import PASSAGES, QUESTIONS
 
 from modelwright.core.messages import DataError
 from modelwright.project import Project
 from modelwright.storage.formats import judgements
 from modelwright.storage.formats.judgements import Judgement
 
-PASSAGES = {
-    "fee": "There is no fee for cash at our machines. Other banks take two euros.",
-    "card": "A lost card is blocked at once when you call us. A new one comes within five days.",
-    "transfer": "A transfer takes one day. Transfers abroad take three days.",
-}
-QUESTIONS = {
-    "what is the fee for cash": "fee",
-    "is cash free at other banks": "fee",
-    "I lost my card": "card",
-    "when does the new card come": "card",
-    "how long does a transfer take": "transfer",
-    "do transfers abroad take long": "transfer",
-}
 FIND = {
     "function": "answer(question: text) -> answer: choice",
     "data": {"source": "questions.csv", "corpus": "passages.csv"},

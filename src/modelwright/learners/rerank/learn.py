@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -74,11 +73,7 @@ class RerankLearn(Learn[Rows]):
         self, signature: Signature, data: Rows, setup: Setup, out: Path, scratch: Path, progress: Progress
     ) -> dict[str, object]:
         """Keep the packages and the options."""
-        assert isinstance(setup.options, RerankOptions)
-        shutil.copytree(setup.pretrained[BROUGHT], out / session_body.FUNCTIONS)
-        (out / session_body.OPTIONS).write_text(
-            setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8"
-        )
+        session_body.keep(setup, out)
         kind_states.write(out, signature, _states(signature, data.train))
         return {"history": [], "warnings": []}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -85,10 +84,7 @@ class SessionLearn(Learn[Rows]):
     ) -> dict[str, object]:
         """Keep the packages and the options, and let validation say when nothing is answered."""
         assert isinstance(setup.options, SessionOptions)
-        shutil.copytree(setup.pretrained[BROUGHT], out / session_body.FUNCTIONS)
-        (out / session_body.OPTIONS).write_text(
-            setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8"
-        )
+        session_body.keep(setup, out)
         states = _states(signature, data.train)
         kind_states.write(out, signature, states)
         refusal, notes = _refusal(signature, data, states, setup)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from modelwright.core.signature import Signature
+from modelwright.learners.contract.setup import Setup
 from modelwright.learners.session.refusal import Refusal
 from modelwright.learners.session.spec import SessionOptions
 from modelwright.package import packages
@@ -13,8 +15,15 @@ from modelwright.package.body import Body
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.session.nested_functions import joined
 from modelwright.runtime.drivers.session.session_settings import DRIVER, SessionSettings, SessionTexts
+from modelwright.storage.formats.plan import BROUGHT
 
 FUNCTIONS, OPTIONS, REFUSAL = "functions", "options.json", "refusal.json"
+
+
+def keep(setup: Setup, out: Path) -> None:
+    """Keep the packages and the options in a folder, for the export."""
+    shutil.copytree(setup.pretrained[BROUGHT], out / FUNCTIONS)
+    (out / OPTIONS).write_text(setup.options.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def functions_in(folder: Path) -> dict[str, Package]:

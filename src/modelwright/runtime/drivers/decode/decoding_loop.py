@@ -263,8 +263,10 @@ class DecodingLoop:
 
     def _keep(self, row: WritingRow, begin: int) -> None:
         """Keep what a row has read since `begin`, in whole chunks."""
-        keys = self._kept.keys(row.ids[: row.to_read])
         chunk = self._graph.chunk
+        if begin // chunk == row.read // chunk:
+            return  # none has come to its end
+        keys = self._kept.keys(row.ids[: row.to_read])
         most = int(min(_KEPT_SHARE * self._bytes, self._bytes - self._reserved()))
         for number in range(begin // chunk, min(row.read // chunk, len(keys))):
             if chunk * self._token_bytes <= most:
