@@ -199,6 +199,7 @@ def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
         ({"response_format": held_to({"$ref": "file:///a"})}, 400, "schema.elsewhere", "response_format"),
         ({"response_format": held_to({"$ref": "#"})}, 400, "schema.endless", "response_format"),
         ({"response_format": held_to({"enum": []})}, 400, "schema.refused", "response_format"),
+        ({"response_format": held_to({"maximum": 10**25})}, 400, "schema.refused", "response_format"),
         ({"response_format": {"type": "json_object"}, "stop": "}"}, 400, "request.option", "stop"),
         ({"max_tokns": 3}, 400, "request.unsupported", "max_tokns"),
         ({"model": "measure"}, 404, "request.not-asked-so", None),
@@ -239,6 +240,11 @@ def test_models_are_the_functions(server: Server) -> None:
     paths = httpx.get(f"{server.url}/openapi.json").json()["paths"]
     assert {"/v1/models", "/v1/chat/completions", "/v1/completions"} <= paths.keys()
     assert "/v1/embeddings" not in paths
+
+
+def test_of_a_wrong_option_it_is_said_what_is_wrong_with_it(server: Server) -> None:
+    message = ask(server, stop=["a"] * 17).json()["error"]["message"]
+    assert "at most 16" in message
 
 
 def test_what_gives_no_vectors_has_no_embeddings(server: Server) -> None:

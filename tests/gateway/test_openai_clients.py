@@ -182,6 +182,10 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
         with pytest.raises(openai.BadRequestError) as refused:
             client.embeddings.create(model="embed", input="x", dimensions=2)
         assert refused.value.param == "dimensions"
+        for odd in ([], {"a": 1}, "hex"):
+            with pytest.raises(openai.BadRequestError) as refused:
+                client.embeddings.create(model="embed", input="x", encoding_format=odd)
+            assert refused.value.param == "encoding_format"
         with pytest.raises(openai.NotFoundError):
             client.embeddings.create(model="chat", input="x")
 

@@ -174,6 +174,9 @@ BAD = {
     ),
     "look-ahead": ({"type": "string", "pattern": "(?=a)b"}, "schema.refused", "look"),
     "overlapping": ({"oneOf": [{"type": "integer"}, {"type": "number"}]}, "schema.refused", "oneOf"),
+    "half a character": ({"const": "\ud800"}, "schema.refused", "d800"),
+    "half a character that says nothing": ({"title": "\ud800"}, "schema.refused", "d800"),
+    "beyond 64 bits": ({"type": "integer", "maximum": 10**25}, "schema.refused", "10000"),
     "too large": ({"enum": ["x" * 100_000]}, "schema.large", "100,0"),
     "too deep": (
         json.loads('{"items": ' * 70 + "{}" + "}" * 70),

@@ -78,6 +78,33 @@ def test_a_prompt_that_cannot_be_answered_is_refused_and_one_that_leaves_frees_i
     assert all(message[2] for message in found if message[0] == "part"), "a part without rows is not sent"
 
 
+def test_a_request_that_cannot_even_begin_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    function = Function(Package(drivers.samples("decode").body(), "", 1))
+    whole = function.misfits
+
+    def broken(columns: Any, options: Any = None) -> Any:
+        if options.get("seed") == 1:
+            raise ValueError("an internal error")
+        return whole(columns, options)
+
+    monkeypatch.setattr(function, "misfits", broken)
+    gateway, theirs = socket.socketpair()
+    with gateway, theirs:
+        worker = threading.Thread(target=_work, args=(function, theirs))
+        for seed in range(3):
+            gateway.sendall(packed(["ask", seed, [["hello"]], 0.0, {"max_tokens": 2, "seed": seed}]))
+        worker.start()
+        found: list[Any] = []
+        unpacker = Unpacker()
+        gateway.settimeout(30)
+        while sum(message[0] in {"end", "failed"} for message in found) < 3:
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.shutdown(socket.SHUT_WR)
+        worker.join(30)
+    ends = {number: kind for kind, number, *_ in found if kind in {"end", "failed"}}
+    assert ends == {0: "end", 1: "failed", 2: "end"}
+
+
 def test_who_leaves_frees_its_slot_before_the_next_token_and_the_counts_say_so() -> None:
     body = drivers.samples("decode").body()
     function = Function(

@@ -125,7 +125,12 @@ def _begin(function: Function, crossing: Crossing, request: Waiting) -> _Stream 
     """Return a stream, or what is sent where some of its rows cannot be answered."""
     rows = [tuple(row) for row in crossing.rows_in(request.rows)]
     columns = function.rows.columns(rows)
-    if refused := function.misfits(columns, request.options):
+    try:
+        refused = function.misfits(columns, request.options)
+    except Exception:  # one request is answered so; the streams under way go on
+        _LOG.exception("%s", Phrase("serve.body-raised"))
+        return packed(["failed", request.id, time.monotonic() - request.sent, 0.0, len(rows)])
+    if refused:
         several = len(rows) > 1
         wire = [
             one.at(f"item {row}" if several else None).to_wire() for row in refused for one in refused[row]

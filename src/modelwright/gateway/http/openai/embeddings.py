@@ -41,8 +41,8 @@ class EmbeddingsDialect(ProtocolDialect):
         if not texts or not all(isinstance(one, str) for one in texts):
             raise wrong("input", "a text, a list of texts")
         require_items(len(texts), limits.rows)
-        form = body.get("encoding_format") or "float"
-        if form not in {"float", "base64"}:
+        form = "float" if body.get("encoding_format") is None else body["encoding_format"]
+        if form not in ("float", "base64"):  # it may be anything, a list among others
             raise wrong("encoding_format", "float, base64")
         return Given([{found.input.name: one} for one in texts], wanted=form)
 

@@ -117,7 +117,10 @@ def _refused(schema: dict[str, Any], name: str) -> Problem | None:
     """Return what the library says of it: what can be fulfilled by nothing, or cannot be enforced."""
     from llguidance import LLMatcher
 
-    grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", FORM))
+    try:
+        grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", FORM))
+    except ValueError as error:  # half a surrogate pair, or an integer of more than 64 bits
+        return Problem("schema.refused", name=name, error=str(error)[:200], is_empty=False)
     is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)
     if not is_wrong and not words:
         return None

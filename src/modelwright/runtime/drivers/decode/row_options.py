@@ -110,7 +110,9 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     try:
         read = _Options.model_validate(known)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        every = error.errors(include_input=False, include_url=False)
+        # of an option of several types, what is wrong with the one that was given
+        first = next((one for one in every if not one["type"].endswith("_type")), every[0])
         raise RequestError(Problem("request.option", name=str(first["loc"][0]), error=first["msg"])) from None
     except OverflowError:
         raise RequestError(Problem("request.option", name="seed", error="Input is too large")) from None
