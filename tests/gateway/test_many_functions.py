@@ -119,6 +119,10 @@ def test_metrics_are_one_exposition(url: str) -> None:
 def test_one_description_holds_every_function(url: str) -> None:
     described = httpx.get(f"{url}/openapi.json").json()
     assert {"/measure", "/sort", "/metrics"} <= described["paths"].keys()
+    inferring = {
+        f"/v2/models/{name}{of}/infer" for name in ("measure", "sort") for of in ("", "/versions/{version}")
+    }
+    assert {"/v2", "/v2/repository/index", *inferring} <= described["paths"].keys()
     assert {"measure.Row", "sort.Row"} <= described["components"]["schemas"].keys()
     text = json.dumps(described)
     for name in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:

@@ -11,7 +11,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.gateway.http import form_data
 from modelwright.gateway.http.events import EVENT_STREAM
 from modelwright.gateway.http.feedback import ANSWER_ID
-from modelwright.gateway.http.pages import side_paths
+from modelwright.gateway.http.pages import inference_paths, side_paths
 from modelwright.gateway.http.pages.openapi_parts import (
     content,
     object_of,
@@ -121,6 +121,7 @@ def openapi(
         "paths": {
             f"/{signature.name}": {"post": ask},
             **{path: {"post": _openai(path, signature.name)} for path in spoken},
+            **inference_paths.inference(signature.name),
             **side_paths.feedback(),
             **side_paths.admin(),
             **{path: {"get": plain(text)} for path, text in _OTHER_PATHS.items()},
