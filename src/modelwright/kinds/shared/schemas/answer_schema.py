@@ -119,8 +119,8 @@ def _refused(schema: dict[str, Any], name: str) -> Problem | None:
 
     try:
         grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", FORM))
-    except ValueError as error:  # half a surrogate pair, or an integer of more than 64 bits
-        return Problem("schema.refused", name=name, error=str(error)[:200], is_empty=False)
+    except ValueError as what:  # half a surrogate pair, or an integer of more than 64 bits
+        return Problem("schema.refused", name=name, error=str(what)[:200], is_empty=False)
     is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)
     if not is_wrong and not words:
         return None
