@@ -99,9 +99,13 @@ def texts(*, right: bool) -> TextOutcomes:
         np.where(RNG.random(N) < (0.0 if right else 0.1), 25.0, 0.0),
         (RNG.random(N) < (0.0 if right else 0.2)),
         np.where(RNG.random(N) < 0.9, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
-        np.where(RNG.random(N) < 0.7, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
-        np.where(RNG.random(N) < 0.7, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2),
+        points=_preferred(right=right),
+        function_points=_preferred(right=right),
     )
+
+
+def _preferred(*, right: bool) -> np.ndarray:
+    return np.where(RNG.random(N) < 0.7, 1.0, np.nan) * (1.0 if right else RNG.integers(0, 3, N) / 2)
 
 
 def entities(*, right: bool) -> EntityOutcomes:
@@ -141,7 +145,9 @@ def records(*, right: bool) -> RecordOutcomes:
         answers[5], truth[7] = None, None
     likely = np.stack([-RNG.gamma(4.0, 5.0, N), RNG.integers(8, 20, N).astype(np.float64)], axis=1)
     cut = RNG.random(N) < (0.0 if right else 0.2)
-    return RecordOutcomes.of(truth, answers, written=RNG.random(N) < 0.9, cut=cut, likely=likely)
+    found = RecordOutcomes.of(truth, answers, written=RNG.random(N) < 0.9, cut=cut, likely=likely)
+    points = (_preferred(right=right) for _ in range(2))
+    return found.preferred(next(points)).preferred(next(points), by_function=True)
 
 
 TRIED = {

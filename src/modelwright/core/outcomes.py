@@ -48,6 +48,13 @@ class Outcomes(ABC):
         """
         return self
 
+    def spoken(self) -> list[str | None]:
+        """Return each answer (n,) as people are shown it: "" where it is none, None where nobody asked for it.
+
+        Raises ValueError where answers are not written.
+        """
+        raise ValueError("answers that are not written")
+
     @abstractmethod
     def aligned(self, to: Outcomes) -> Self:
         """Return these answers in the labels and beside the truths of other outcomes of the same rows.

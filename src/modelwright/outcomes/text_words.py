@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -34,6 +35,16 @@ def stands_in(words_of: Sequence[str], others: Sequence[str]) -> bool:
 def words(text: str) -> list[str]:
     """Return the words of a text in lower case, without punctuation."""
     return _WORD.findall(text.lower())
+
+
+def laid_out(text: str, *, is_object: bool) -> str:
+    """Return a text as people read it: of the text of an object, a value a line; anything else as it is."""
+    if not is_object:
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:  # an answer that a person gave, and that is no object
+        return text
 
 
 def split(text: str) -> list[str]:

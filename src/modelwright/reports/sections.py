@@ -148,9 +148,10 @@ def _by_function(found: JudgedByFunction) -> Grid:
         refused=found.refused,
         people=of is not None,
     )
+    empty = f" {Phrase('section.function-empty', count=found.empty)}" if found.empty else ""
     named = headings("better", "tied", "worse", "rows of people", "the same", "kappa")
     title = Phrase("section.function", named=found.named, package=found.package[:SHORT_DIGEST])
-    return Grid(str(title), named, (cells,), str(note))
+    return Grid(str(title), named, (cells,), f"{note}{empty}")
 
 
 def _agreements(found: JudgedAnswers) -> Iterator[Grid]:

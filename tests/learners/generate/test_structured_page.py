@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import tiny_decoder
+import tiny_judge
 from in_process import say
 from tiny_serving import Releases, running
 
@@ -138,6 +141,39 @@ def test_rows_beside_the_schema_are_counted_and_named(
     ]
     assert 5 <= left["count"] <= 15
     assert "does not fit the schema" in left["text"]
+
+
+def test_people_and_a_function_judge_records(
+    project: Path, ran: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(project, tmp_path / "orders")
+    tiny_judge.longer(tmp_path / "longer")
+    file = folder / "modelwright.yaml"
+    bars = 'requirements:\n  win_rate: ">= 0.5"\n  judge_win_rate: ">= 0.5"\n'
+    text = file.read_text("utf-8").replace("requirements:\n", bars)
+    text = text.replace("evaluate:\n", "use: {judge: ../longer}\nevaluate:\n  against: order\n")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("l\nr\nt\n"))
+    done = say(folder, "judge", "--judge", "anna")
+    assert done.returncode == 0, done.stderr
+    assert '"article": ' in done.stdout
+    assert '{"article"' not in done.stdout, "a field stands on a line of its own"
+    kept = [json.loads(one) for one in (folder / "judgements.jsonl").read_text("utf-8").splitlines()]
+    assert all(json.dumps(json.loads(one["other"]), sort_keys=True) == one["other"] for one in kept)
+    done = say(folder, "run", "--to", "evaluate", "--json")
+    result = json.loads(done.stdout)
+    found = {one["requirement"].split()[0]: one for one in result["requirements"]}
+    assert found["win_rate"]["n"] == len(kept) == found["judge_win_rate"]["n"] == 3
+    points = [{"better": 1.0, "tie": 0.5, "worse": 0.0}[one["verdict"]] for one in kept]
+    assert found["win_rate"]["value"] == pytest.approx(sum(points) / 3)
+    (evidence,) = (
+        one for one in (folder / ".modelwright").glob("objects/evaluate/*/report") if "longer" in page(one)
+    )
+    assert "<mark>" in page(evidence)
+
+
+def page(report: Path) -> str:
+    return (report / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -19,7 +19,9 @@ class WrittenOutcomes(Outcomes):
 
     truth, predicted: (n,) texts, None where there is none; written: (n,) for which rows an answer was; cut: (n,)
     which answers end because they were as long as they may be; log_likelihood: (n,) ln p that the body gives to the
-    truth, its end among it, and tokens: (n,) of the truth, NaN where that is not known.
+    truth, its end among it, and tokens: (n,) of the truth, NaN where that is not known; points: (n,) what people said
+    of an answer beside another one, from 0 (worse) to 1 (better), NaN where nobody did, None where nobody said
+    anything; function_points: (n,) what a function said that judges.
     """
 
     truth: NDArray[np.object_]
@@ -28,6 +30,8 @@ class WrittenOutcomes(Outcomes):
     cut: NDArray[np.bool_]
     log_likelihood: NDArray[np.float64]
     tokens: NDArray[np.float64]
+    points: NDArray[np.float64] | None = field(default=None, kw_only=True)
+    function_points: NDArray[np.float64] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -49,14 +53,25 @@ class WrittenOutcomes(Outcomes):
         there = np.asarray(self.truth != None, dtype=np.bool_)  # noqa: E711 - of each element
         return there & np.isfinite(self.log_likelihood) & (self.tokens > 0)
 
+    def preferred(self, points: NDArray[np.float64], *, by_function: bool = False) -> Self:
+        """Return the outcomes with what people, or a function that judges, said of them."""
+        return replace(self, function_points=points) if by_function else replace(self, points=points)
+
+    def spoken(self) -> list[str | None]:
+        """Return each answer (n,) as people are shown it: "" where it is none, None where nobody asked for it."""
+        pairs = zip(self.predicted.tolist(), self.written.tolist(), strict=True)
+        return [("" if answer is None else str(answer)) if asked else None for answer, asked in pairs]
+
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
-        """Return the answers, and what is known of how likely each truth is."""
+        """Return the answers, what is known of how likely each truth is, and which were preferred."""
         return {
             "answer": self.predicted.tolist(),
             "written": self.written,
             "cut": self.cut,
             "log_likelihood": self.log_likelihood,
             "tokens": self.tokens,
+            **({} if self.points is None else {"points": self.points}),
+            **({} if self.function_points is None else {"function_points": self.function_points}),
         }
 
 

@@ -23,7 +23,7 @@ from modelwright.outcomes.texts import metrics
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 # What is said of any answer that is written, and of its truth.
-_SHARED = frozenset({"perplexity", "bits_per_byte", "cut_rate"})
+_SHARED = frozenset({"perplexity", "bits_per_byte", "cut_rate", "win_rate", "judge_win_rate"})
 
 
 def _compared(score: Callable[[str, str | None], float]) -> Callable[[RecordOutcomes], Floats]:

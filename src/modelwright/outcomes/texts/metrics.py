@@ -16,6 +16,7 @@ from modelwright.core.evidence.metric import NOTHING, Influence, MetricValue
 from modelwright.core.evidence.row_means import OF_A_MEAN, spread_out, ways_of_mean
 from modelwright.core.evidence.shares import OF_A_SHARE, Ways, row_metric, ways_of_share
 from modelwright.core.units import Unit
+from modelwright.outcomes.contract.written_answers import WrittenOutcomes
 from modelwright.outcomes.texts import similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
 
@@ -45,11 +46,11 @@ def _supported(outcomes: TextOutcomes) -> Floats:
     return outcomes.supported
 
 
-def _points(outcomes: TextOutcomes) -> Floats:
+def _points(outcomes: WrittenOutcomes) -> Floats:
     return np.full(len(outcomes), np.nan) if outcomes.points is None else outcomes.points
 
 
-def _function_points(outcomes: TextOutcomes) -> Floats:
+def _function_points(outcomes: WrittenOutcomes) -> Floats:
     return np.full(len(outcomes), np.nan) if outcomes.function_points is None else outcomes.function_points
 
 

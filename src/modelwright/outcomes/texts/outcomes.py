@@ -24,16 +24,12 @@ class TextOutcomes(written_answers.WrittenOutcomes):
 
     copied: (n,) words of the longest run that stands in an answer and in a training row, NaN where nobody has looked;
     refused: (n,) which answers say that there is none; supported: (n,) share of an answer's sentences that stand in a
-    passage which it cites, NaN of one that cites none; points: (n,) what people said of an answer beside another one,
-    from 0 (worse) to 1 (better), NaN where nobody did, None where nobody said anything; function_points: (n,) what a
-    function said that judges.
+    passage which it cites, NaN of one that cites none.
     """
 
     copied: Floats
     refused: Mask
     supported: Floats
-    points: Floats | None = None
-    function_points: Floats | None = None
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return what is to be compared, of the judged rows in order: truth and answer, "" where none was written."""
@@ -46,10 +42,6 @@ class TextOutcomes(written_answers.WrittenOutcomes):
             raise ValueError("outcomes of another family")
         return replace(self, truth=to.truth)
 
-    def preferred(self, points: Floats, *, by_function: bool = False) -> Self:
-        """Return the outcomes with what people, or a function that judges, said of them."""
-        return replace(self, function_points=points) if by_function else replace(self, points=points)
-
     def beside_training(self, truths: Sequence[Any]) -> Self:
         """Return the outcomes with what was copied from the training split's truths."""
         answers = ["" if one is None else one for one in self.predicted.tolist()]
@@ -57,12 +49,10 @@ class TextOutcomes(written_answers.WrittenOutcomes):
         return replace(self, copied=np.where(self.written, runs, np.nan))
 
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
-        """Return what the others have, and what was copied, refused, supported and preferred."""
+        """Return what the others have, and what was copied, refused and supported."""
         return {
             **super().columns(),
             "copied": self.copied,
             "refused": self.refused,
             "supported": self.supported,
-            **({} if self.points is None else {"points": self.points}),
-            **({} if self.function_points is None else {"function_points": self.function_points}),
         }

@@ -29,12 +29,13 @@ from modelwright.storage.state.versions import Version
 
 @dataclass(frozen=True)
 class Pair:
-    """Two answers to a row; inputs: as text, by name."""
+    """Two answers to a row; inputs: as text, by name; is_object: whether the answers are the texts of objects."""
 
     row: str
     inputs: Mapping[str, str]
     answer: str
     other: str
+    is_object: bool = False
 
 
 class AnswerPairs:
@@ -63,6 +64,7 @@ class AnswerPairs:
         )
         self._places = {row: place for place, row in enumerate(self._columns[ID])}
         self._answers = _recorded(store, self.version, output)
+        self._is_object = kinds.value(output.kind).schema().get("type") == "object"
         self._other = self._answering(store)
         written = [row for row in self._places if row in self._answers]
         if not written:
@@ -81,7 +83,7 @@ class AnswerPairs:
         """Return the two answers to a row; that of another version is asked for now where nobody has yet."""
         place = self._places[row]
         inputs = {one.name: _text(one, self._columns[one.name][place]) for one in self.signature.inputs}
-        return Pair(row, inputs, self._answers[row], self._other(row))
+        return Pair(row, inputs, self._answers[row], self._other(row), self._is_object)
 
     def ask(self, row: str) -> str:
         """Return what the package of the other version answers to a row now."""

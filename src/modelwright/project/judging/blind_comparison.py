@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelwright.core import digests
 from modelwright.core.messages import Phrase
+from modelwright.outcomes.text_words import laid_out
 from modelwright.project.judging.answer_pairs import AnswerPairs, Pair
 from modelwright.project.judging.judge_report import JudgeReport
 from modelwright.storage.formats import judgements
@@ -31,12 +32,15 @@ class Shown:
     @property
     def left(self) -> str:
         """Return the text that stands first."""
-        return self.pair.answer if self.first == "answer" else self.pair.other
+        return self._laid_out(self.pair.answer if self.first == "answer" else self.pair.other)
 
     @property
     def right(self) -> str:
         """Return the text that stands second."""
-        return self.pair.other if self.first == "answer" else self.pair.answer
+        return self._laid_out(self.pair.other if self.first == "answer" else self.pair.answer)
+
+    def _laid_out(self, text: str) -> str:
+        return laid_out(text, is_object=self.pair.is_object)
 
 
 class BlindComparison:

@@ -52,7 +52,7 @@ def texts(
             problems.append(problem.message.at(where))
             continue
         key = _key(signature, values)
-        spoken = "" if text is None else str(text)
+        spoken = "" if text is None else text_of(output, text)
         if found.setdefault(key, spoken) != spoken:
             problems.append(Problem("judge.two-answers", where))
     if problems:
@@ -63,6 +63,18 @@ def texts(
         row: found.get(_key(signature, {name: rows[name][number] for name in names}))
         for number, row in enumerate(rows[ID])
     }
+
+
+def text_of(output: Field, answer: object) -> str:
+    """Return an answer that others gave as the text that a package's would be; what is no object stays as it is."""
+    kind = kinds.value(output.kind)
+    if kind.schema().get("type") != "object":
+        return str(answer)
+    try:
+        found = kind.parse(answer, lenient=True)
+    except ValueProblem:
+        found = None
+    return str(answer if found is None else found)
 
 
 def _key(signature: Signature, values: Mapping[str, object]) -> str:

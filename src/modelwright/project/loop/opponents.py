@@ -44,13 +44,13 @@ class Opponent:
 
 
 def judged_output(signature: Signature) -> Field | None:
-    """Return the output whose answers are compared by people: the first that is written as a text."""
-    return next((one for one in signature.outputs if _is_written_text(one)), None)
+    """Return the output whose answers are compared by people: the first that is written, a text or an object."""
+    return next((one for one in signature.outputs if _is_written(one)), None)
 
 
-def _is_written_text(output: Field) -> bool:
-    is_text = kinds.value(output.kind).schema().get("type") == "string"
-    return is_text and kinds.arrays(output.kind).output_form is Form.WRITTEN
+def _is_written(output: Field) -> bool:
+    is_shown = kinds.value(output.kind).schema().get("type") in ("string", "object")
+    return is_shown and kinds.arrays(output.kind).output_form is Form.WRITTEN
 
 
 def opponent(
@@ -68,12 +68,12 @@ def opponent(
     require_known(named, opened, state, signature, test)
     if (number := _number(named)) is not None:
         return _of_version(named, state.version(number))
+    output = judged_output(signature)
+    assert output is not None, "answers are held against others of a written one"
     if (file := baseline_files.place(named, opened)) is not None:
-        output = judged_output(signature)
-        assert output is not None, "answers are held against others of a text"
         texts = baseline_files.texts(file, opened, signature, output, test)
         return Opponent(named, digests.of_json({"file": named, "texts": texts}), texts=texts)
-    return _of_column(named, signature, test)
+    return _of_column(named, signature, output, test)
 
 
 def _number(named: str) -> int | None:
@@ -111,18 +111,18 @@ def _of_version(named: str, version: Version) -> Opponent:
     return Opponent(named, version.package_digest, version=version)
 
 
-def _of_column(named: str, signature: Signature, test: ArtifactPart) -> Opponent:
+def _of_column(named: str, signature: Signature, output: Field, test: ArtifactPart) -> Opponent:
     fields = [field for field in signature.outputs if field.name == named]
     columns = read_columns(test.path, [ID, named], fields)
+    plain = [
+        None if value is None else kinds.value(fields[0].kind).to_json(value) if fields else value
+        for value in columns[named]
+    ]
     texts = {
-        row: None if value is None else _text(fields, value)
-        for row, value in zip(columns[ID], columns[named], strict=True)
+        row: None if value is None else baseline_files.text_of(output, value)
+        for row, value in zip(columns[ID], plain, strict=True)
     }
     return Opponent(named, digests.of_json({"column": named, "texts": texts}), texts=texts)
-
-
-def _text(fields: list[Field], value: object) -> str:
-    return str(kinds.value(fields[0].kind).to_json(value)) if fields else str(value)
 
 
 def sources(opened: Opened, judgements: Path) -> Sources:

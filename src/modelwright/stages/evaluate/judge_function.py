@@ -38,7 +38,8 @@ class FunctionVerdicts:
     others: (n,) what stood beside the answers.
 
     apart: rows of which both orders say another thing, so that they count as ties, and among these those of which it
-    preferred the first place both times (first), or the second (second).
+    preferred the first place both times (first), or the second (second); empty: rows of which one answer is none, which
+    then is the worse one, unless the signature says that there may be none.
     """
 
     points: NDArray[np.float64]
@@ -48,6 +49,7 @@ class FunctionVerdicts:
     first: int
     second: int
     refused: int
+    empty: int = 0
 
 
 def fit(judge: UsedFunction, signature: Signature) -> Problem | None:
@@ -77,12 +79,18 @@ def verdicts(
     if (problem := fit(judge, answered.signature)) is not None:
         raise PackageError(problem.at(f"{USE}.{JUDGE}"))
     function = Function(packages.read(judge.folder))
-    texts = answered.outcomes[output].columns()["answer"]  # (n,), None where none was written
+    texts = answered.outcomes[output].spoken()
     points = np.full(len(answered), np.nan)
     pairs = [row for row, other in enumerate(others) if texts[row] is not None and other is not None]
     same = [row for row in pairs if texts[row] == others[row]]
     points[same] = EVEN
-    shown = [row for row in pairs if texts[row] != others[row]]
+    empty = (
+        []
+        if _may_be_none(answered.signature, output)
+        else [row for row in pairs if texts[row] != others[row] and not (texts[row] and others[row])]
+    )
+    points[empty] = [1.0 if texts[row] else 0.0 for row in empty]
+    shown = [row for row in pairs if np.isnan(points[row])]
     given = [_given(function.signature, answered, row) for row in shown]
     ours = [str(texts[row]) for row in shown]
     theirs = [str(others[row]) for row in shown]
@@ -100,7 +108,7 @@ def verdicts(
         apart += mine != again
         first += one == two == FIRST
         second += one == two == SECOND
-    return FunctionVerdicts(points, others, len(same), apart, first, second, refused)
+    return FunctionVerdicts(points, others, len(same), apart, first, second, refused, len(empty))
 
 
 def summary(
@@ -124,6 +132,7 @@ def summary(
         second=found.second,
         refused=found.refused,
         agreement=_with_people(found.points, people, confidence, groups),
+        empty=found.empty,
     )
 
 
@@ -185,6 +194,10 @@ def _source(field: Field, signature: Signature) -> Field | None:
         return same
     asks = [one for one in signature.inputs if turns.is_dialogue(one) or _is_text(one)]
     return asks[0] if field.name == QUESTION and _is_text(field) and len(asks) == 1 else None
+
+
+def _may_be_none(signature: Signature, output: str) -> bool:
+    return next(one.optional for one in signature.outputs if one.name == output)
 
 
 def _is_text(field: Field) -> bool:

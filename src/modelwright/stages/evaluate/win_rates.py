@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright import kinds
 from modelwright.core.evidence.agreement import agreement
 from modelwright.core.evidence.clusters import Groups
 from modelwright.core.messages import Notice, PackageError
 from modelwright.learners.session.used_function import UsedFunction
 from modelwright.outcomes.contract.blocks import TextPair
 from modelwright.outcomes.contract.section import TestRows
-from modelwright.outcomes.text_words import marked
+from modelwright.outcomes.text_words import laid_out, marked
 from modelwright.package import packages
 from modelwright.stages.evaluate import answers, judge_function
 from modelwright.stages.evaluate.answers import AnsweredRows
@@ -76,24 +77,24 @@ def compared(
     found = Compared(versus, row_verdicts(versus, ids, answered), judge)
     if judge is None:
         return found
+    texts: list[str | None]
     if versus.texts is not None:
-        texts: list[str | None] = [versus.texts.get(row) for row in ids]
+        texts = [versus.texts.get(row) for row in ids]
         return replace(found, function=judge_function.verdicts(judge, answered, versus.output, texts))
     assert versus.folder is not None, "it is a package or texts"
     try:
         theirs = answers.answer(packages.read(versus.folder), answered.signature, answered.columns, written)
-        spoken = theirs.outcomes[versus.output].columns()["answer"]
+        texts = theirs.outcomes[versus.output].spoken()
     except (PackageError, KeyError, ValueError) as error:
         why = error.problems[0] if isinstance(error, PackageError) else str(error)
         return replace(found, why=Notice("evaluate.champion-cannot-answer", why=why))
-    texts = [None if one is None else str(one) for one in spoken]
     function = judge_function.verdicts(judge, answered, versus.output, texts)
     return replace(found, function=function, theirs=theirs)
 
 
 def row_verdicts(versus: Versus, ids: Sequence[str], answered: AnsweredRows) -> RowVerdicts:
     """Return what people said of n answers, by their rows' ids."""
-    texts = answered.outcomes[versus.output].columns()["answer"]  # (n,), None where none was written
+    texts = answered.outcomes[versus.output].spoken()
     places = {row: place for place, row in enumerate(ids)}
     found: dict[int, list[Judgement]] = {}
     skipped, gone, changed = set(), set(), 0
@@ -199,7 +200,7 @@ def _about_function(output: str, found: JudgedByFunction) -> Iterator[Notice]:
     """Yield that nobody knows how far a function agrees with people, and that it prefers a place or refuses rows."""
     if found.agreement is None:
         yield Notice("evaluate.judge-unchecked", column=output)
-    in_both_orders = found.better + found.worse + found.tied - found.equal
+    in_both_orders = found.better + found.worse + found.tied - found.equal - found.empty
     if found.apart > OFTEN_APART * in_both_orders:
         yield Notice(
             "evaluate.judge-apart",
@@ -237,7 +238,9 @@ def _pairs(
 
     means: the points that people gave, by the place of the row. Rows of equal points keep their order.
     """
-    answers_of = answered.outcomes[found.versus.output].columns()["answer"]  # (n,)
+    answers_of = answered.outcomes[found.versus.output].spoken()
+    field = next(one for one in answered.signature.outputs if one.name == found.versus.output)
+    is_object = kinds.value(field.kind).schema().get("type") == "object"
     by_function = {} if found.function is None else dict(enumerate(found.function.points.tolist()))
     scored = sorted(
         (mean, place) for place, mean in (means or by_function).items() if not np.isnan(mean) and mean != EVEN
@@ -247,8 +250,7 @@ def _pairs(
         verdicts = found.verdicts.by_row.get(place)
         others = () if found.function is None else found.function.others
         beside = verdicts[0].other if verdicts else others[place]
-        other, answer = marked(
-            str(beside or "")[:SHOWN_CHARACTERS], str(answers_of[place] or "")[:SHOWN_CHARACTERS]
-        )
+        shown = [laid_out(one or "", is_object=is_object) for one in (beside, answers_of[place])]
+        other, answer = marked(*(one[:SHOWN_CHARACTERS] for one in shown))
         pairs.append(TextPair(rows.ids[place], rows.inputs(place), other, answer, mean, rows.pictures(place)))
     return tuple(pairs)

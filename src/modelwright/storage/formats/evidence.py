@@ -108,7 +108,7 @@ class JudgedByFunction:
     named, package: as `use` names it, and its digest; better, tied, worse: rows; equal: those tied whose two answers
     are the same text; apart: those tied of which both orders said another thing, and among these those of which it
     preferred the first place both times, or the second; refused: rows that it does not take; agreement: with people,
-    None where they said nothing of the same rows.
+    None where they said nothing of the same rows; empty: rows that it was not asked about, since one answer is none.
     """
 
     named: str
@@ -122,6 +122,7 @@ class JudgedByFunction:
     second: int
     refused: int
     agreement: Agreement | None
+    empty: int = 0
 
 
 @dataclass(frozen=True)
