@@ -60,7 +60,9 @@ class WrittenOutcomes(Outcomes):
     def spoken(self) -> list[str | None]:
         """Return each answer (n,) as people are shown it: "" where it is none, None where nobody asked for it."""
         pairs = zip(self.predicted.tolist(), self.written.tolist(), strict=True)
-        return [("" if answer is None else str(answer)) if asked else None for answer, asked in pairs]
+        return [
+            ("" if answer is None else str(answer)) if is_written else None for answer, is_written in pairs
+        ]
 
     def columns(self) -> Mapping[str, Sequence[str | None] | NDArray[Any]]:
         """Return the answers, what is known of how likely each truth is, and which were preferred."""
