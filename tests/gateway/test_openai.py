@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -165,6 +166,28 @@ def test_prompts_of_completions_are_answered_in_turn(server: Server) -> None:
     assert "".join(c["text"] for part in chunks(streamed) for c in part["choices"]) == first["text"]
 
 
+def test_the_bytes_of_tokens_are_those_of_the_text_though_a_character_takes_several(server: Server) -> None:
+    form = held_to({"const": "我 🙂"})
+    (choice,) = ask(server, response_format=form, logprobs=True, top_logprobs=1, max_tokens=60).json()[
+        "choices"
+    ]
+    tokens = choice["logprobs"]["content"]
+    assert "\N{REPLACEMENT CHARACTER}" in "".join(one["token"] for one in tokens)
+    assert all(one["bytes"] for token in tokens for one in (token, *token["top_logprobs"]))
+    data = b"".join(bytes(one["bytes"]) for one in tokens)
+    assert data.startswith(choice["message"]["content"].encode())
+    asked = {"model": "reply", "prompt": "One?", "response_format": form, "logprobs": 0, "max_tokens": 60}
+    told = ask(server, "completions", **asked).json()["choices"][0]
+    of_text = [told["text"].index(one) for one in "我🙂"]
+    assert set(of_text) < set(told["logprobs"]["text_offset"])
+    assert max(told["logprobs"]["text_offset"]) <= len(told["text"])
+    parts = chunks(ask(server, "completions", **asked, stream=True))
+    streamed = [
+        one["logprobs"]["text_offset"] for part in parts for one in part["choices"] if one["logprobs"]
+    ]
+    assert [*itertools.chain(*streamed)] == told["logprobs"]["text_offset"]
+
+
 def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
     parts = [{"type": "text", "text": "One?"}]
     turn = ask(server, model="reply", messages=[{"role": "user", "content": parts}])
@@ -243,8 +266,15 @@ def test_models_are_the_functions(server: Server) -> None:
 
 
 def test_of_a_wrong_option_it_is_said_what_is_wrong_with_it(server: Server) -> None:
-    message = ask(server, stop=["a"] * 17).json()["error"]["message"]
-    assert "at most 16" in message
+    def said(**body: Any) -> str:
+        return str(ask(server, **body).json()["error"]["message"])
+
+    assert "at most 16" in said(stop=["a"] * 17)
+    assert said(n=0).startswith("`n` has a value that is none of its own: it takes 1 … 128")
+    assert said(response_format={"type": "json_object"}, stop="}") == (
+        "`stop` does not go with `response_format`: leave one of the two out"
+    )
+    assert said(response_format=held_to({"not": {}})).startswith("`response_format` has the keyword `not`")
 
 
 def test_what_gives_no_vectors_has_no_embeddings(server: Server) -> None:

@@ -47,6 +47,12 @@ class Message(ABC):
         placed.where = None if where is None else str(where)
         return placed
 
+    def saying(self, **values: object) -> Self:
+        """Return the message with other values in place of some."""
+        changed = copy.copy(self)
+        changed.values = {**self.values, **values}
+        return changed
+
     def __str__(self) -> str:
         place = f"{visible(self.where)}: " if self.where else ""
         rule = f" ({self.rule})" if self.rule else ""

@@ -97,7 +97,7 @@ class RowsDialect:
         if isinstance(value, dict) and STREAM in value and served.may_stream(STREAM):
             given = value.pop(STREAM)
             if not isinstance(given, bool):
-                raise RequestError(Problem("request.option", name=STREAM, error="true, false"))
+                raise RequestError(Problem("request.option", name=STREAM, wanted="true, false"))
             in_parts = in_parts or given
         return Given(value, in_parts=in_parts, options=_options_beside(value, served.options))
 

@@ -154,7 +154,7 @@ def _seed(given: Mapping[str, Any]) -> int:
 
 def wrong(name: str, wanted: str) -> RequestError:
     """Return the error of an option whose value is none."""
-    return RequestError(Problem("request.option", name=name, error=f"≠ {wanted}"), 400)
+    return RequestError(Problem("request.option", name=name, wanted=wanted), 400)
 
 
 def _neutral(key: str) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -90,22 +91,37 @@ def chat_logprobs(tokens: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def text_logprobs(tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
-    """Return log-probabilities as completions have them; begin: characters before the first token."""
-    offsets = []
-    for one in tokens:
-        offsets.append(begin)
-        begin += len(one["token"])
+class TextOffsets:
+    """Counts the characters before each token of a text, of which some are parts of a character."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._characters = 0
+
+    def take(self, token: Mapping[str, Any]) -> int:
+        """Return how many characters were whole before the next token."""
+        before = self._characters
+        data = _bytes(token)
+        self._characters += len(token["token"] if data is None else self._decoder.decode(bytes(data)))
+        return before
+
+
+def text_logprobs(tokens: Sequence[Mapping[str, Any]], offsets: TextOffsets) -> dict[str, Any]:
+    """Return log-probabilities as completions have them; offsets: of the text, taken up to these tokens."""
     return {
         "tokens": [one["token"] for one in tokens],
         "token_logprobs": [one["logprob"] for one in tokens],
         "top_logprobs": [{top["token"]: top["logprob"] for top in one.get("top", ())} for one in tokens],
-        "text_offset": offsets,
+        "text_offset": [offsets.take(one) for one in tokens],
     }
 
 
 def _token(one: Mapping[str, Any]) -> dict[str, Any]:
-    text = one["token"]
-    # a token that is part of a character has no text of its own
-    data = None if "\N{REPLACEMENT CHARACTER}" in text else list(text.encode())
-    return {"token": text, "logprob": one["logprob"], "bytes": data}
+    return {"token": one["token"], "logprob": one["logprob"], "bytes": _bytes(one)}
+
+
+def _bytes(one: Mapping[str, Any]) -> list[int] | None:
+    """Return the bytes of a token; of one that is part of a character, and so has no text, those that the driver knows."""
+    text: str = one["token"]
+    known: list[int] | None = one.get("bytes")
+    return known if known is not None or "\N{REPLACEMENT CHARACTER}" in text else list(text.encode())

@@ -20,7 +20,7 @@ _TYPES: Mapping[int, str] = {
     403: "permission_error",
     429: "rate_limit_error",
 }
-_NAMES = ("name", "field")  # values of a message that name what was sent
+_NAMES = ("name", "field", "beside")  # values of a message that name what was sent, what it is about first
 _PARAMS = {"schema": "response_format"}  # options that the protocol has under another name
 
 
@@ -28,12 +28,12 @@ def openai_error(problem: Problem, status: int) -> tuple[int, bytes]:
     """Return the status and the body of an error; what breaks a schema is 400 to this protocol."""
     status = 400 if status == 422 else status
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    param = next((problem.values[one] for one in _NAMES if isinstance(problem.values.get(one), str)), None)
-    param = _PARAMS.get(param, param) if isinstance(param, str) else None
+    named = {key: one for key in _NAMES if isinstance(one := problem.values.get(key), str)}
+    renamed = {key: _PARAMS.get(one, one) for key, one in named.items()}
     error = {
-        "message": str(problem),
+        "message": str(problem.saying(**renamed)),
         "type": kind,
-        "param": param,
+        "param": next(iter(renamed.values()), None),
         "code": _CODES.get(problem.id, problem.id),
     }
     return status, exchange.dumped({"error": error}, ascii_only=True)  # it may quote half a surrogate pair

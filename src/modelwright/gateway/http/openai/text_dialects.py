@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ from modelwright.gateway.http.openai.asking import (
     whole,
     wrong,
 )
-from modelwright.gateway.http.openai.choice_texts import ChoiceText
+from modelwright.gateway.http.openai.choice_texts import ChoiceText, TextOffsets
 from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
 from modelwright.gateway.http.openai.offering import KEYS, Offer, offer
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
@@ -78,7 +79,7 @@ class WritingDialect(ProtocolDialect, ABC):
             {
                 "index": place,
                 **self.choice(one),
-                "logprobs": self.logprobs(one.tokens, 0) if wanted.has_logprobs else None,
+                "logprobs": self.logprobs(one.tokens, TextOffsets()) if wanted.has_logprobs else None,
                 "finish_reason": one.finish or "stop",
             }
             for place, one in enumerate(found)
@@ -138,8 +139,8 @@ class WritingDialect(ProtocolDialect, ABC):
         """Return what stands beside a text in the place of its last piece, which is empty."""
 
     @abstractmethod
-    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
-        """Return the log-probabilities of tokens, before which there are so many characters."""
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], offsets: TextOffsets) -> dict[str, Any]:
+        """Return the log-probabilities of the next tokens of a text."""
 
 
 class _Chunks:
@@ -154,6 +155,7 @@ class _Chunks:
         self._wanted = wanted
         self._sent: dict[int, ChoiceText] = {}
         self._ended: set[int] = set()
+        self._offsets: defaultdict[int, TextOffsets] = defaultdict(TextOffsets)
 
     @property
     def begun(self) -> bool:
@@ -162,25 +164,25 @@ class _Chunks:
     async def part(self, place: int, answer: AnswerJson) -> None:
         now, before = ChoiceText.of(answer), self._sent.get(place)
         if before is None:
-            await self._choice(place, self._dialect.piece("", is_first=True), [], 0, None)
+            await self._choice(place, self._dialect.piece("", is_first=True), [], None)
             before = ChoiceText("", {}, now.own_id)
         # what was shown of a text stays: a driver holds back what may yet change
         text, tokens = now.text[len(before.text) :], now.tokens[len(before.tokens) :]
         self._sent[place] = now
         if text or tokens:
             piece = self._dialect.piece(text, is_first=False)
-            await self._choice(place, piece, tokens, sum(len(one["token"]) for one in before.tokens), None)
+            await self._choice(place, piece, tokens, None)
         for called in self._dialect.call_pieces(now, before):
-            await self._choice(place, called, [], 0, None)
+            await self._choice(place, called, [], None)
         if now.finish is not None and place not in self._ended:
             self._ended.add(place)
-            await self._choice(place, self._dialect.ended(now), [], 0, now.finish)
+            await self._choice(place, self._dialect.ended(now), [], now.finish)
 
     async def end(self, answers: Sequence[AnswerJson], body: bytes) -> None:
         for place, answer in enumerate(answers):
             await self.part(place, answer)
             if place not in self._ended:
-                await self._choice(place, self._dialect.ended(self._sent[place]), [], 0, "stop")
+                await self._choice(place, self._dialect.ended(self._sent[place]), [], "stop")
         if self._wanted.asking.has_usage:
             found = [ChoiceText.of(one) for one in answers]
             counts = choice_texts.usage(found, self._wanted.asking.choices)
@@ -195,10 +197,9 @@ class _Chunks:
         place: int,
         piece: dict[str, Any],
         tokens: Sequence[Mapping[str, Any]],
-        begin: int,
         finish: str | None,
     ) -> None:
-        logprobs = self._dialect.logprobs(tokens, begin) if tokens else None
+        logprobs = self._dialect.logprobs(tokens, self._offsets[place]) if tokens else None
         choice = {"index": place, **piece, "logprobs": logprobs, "finish_reason": finish}
         await self._send({**self._head, "choices": [choice]})
 
@@ -277,7 +278,7 @@ class ChatDialect(WritingDialect):
         """Return a delta."""
         return {"delta": dict(written.beside)}
 
-    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], offsets: TextOffsets) -> dict[str, Any]:
         """Return them as chat has them."""
         return choice_texts.chat_logprobs(tokens)
 
@@ -321,6 +322,6 @@ class CompletionsDialect(WritingDialect):
         """Return no more text."""
         return {"text": "", **written.beside}
 
-    def logprobs(self, tokens: Sequence[Mapping[str, Any]], begin: int) -> dict[str, Any]:
+    def logprobs(self, tokens: Sequence[Mapping[str, Any]], offsets: TextOffsets) -> dict[str, Any]:
         """Return them as completions have them."""
-        return choice_texts.text_logprobs(tokens, begin)
+        return choice_texts.text_logprobs(tokens, offsets)

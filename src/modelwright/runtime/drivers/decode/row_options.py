@@ -123,7 +123,7 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     sampling = defaults.model_copy(update=given)
     stop = (read.stop,) if isinstance(read.stop, str) else tuple(read.stop or ())
     if stop and read.held_to is not None:  # it would end an answer in the middle of an object
-        raise RequestError(Problem("request.option", name="stop", error=f"`{SCHEMA}`"))
+        raise RequestError(Problem("request.option", name="stop", beside=SCHEMA))
     schema = None if read.held_to is None else json.dumps(read.held_to)
     return [
         RowOptions(
@@ -147,5 +147,5 @@ def _choice(read: _Options) -> str:
     if found not in (NONE, AUTO):
         for name, given in ((SCHEMA, read.held_to), ("stop", read.stop)):
             if given:
-                raise RequestError(Problem("request.option", name=CHOICE, error=f"`{name}`"))
+                raise RequestError(Problem("request.option", name=CHOICE, beside=name))
     return found

@@ -18,7 +18,7 @@ from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
 from modelwright.runtime.drivers.decode.calling.call_reading import CallReader
 from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
 from modelwright.runtime.drivers.decode.row_options import RowOptions
-from modelwright.runtime.drivers.decode.written_text import WrittenText
+from modelwright.runtime.drivers.decode.written_text import WrittenText, token_bytes
 
 Finish = Literal["stop", "length", "time"]
 
@@ -162,7 +162,10 @@ class WritingRow:
 
     def _named(self, shares: NDArray[np.float64], token: int) -> dict[str, Json]:
         text = self._tokenizer.decode([token], skip_special_tokens=False)
-        return {"token": text, "id": token, "logprob": float(shares[token])}
+        named: dict[str, Json] = {"token": text, "id": token, "logprob": float(shares[token])}
+        if "\N{REPLACEMENT CHARACTER}" in text and (data := token_bytes(self._tokenizer, token, text)):
+            named["bytes"] = [*data]
+        return named
 
 
 class ScoredRow(WritingRow):

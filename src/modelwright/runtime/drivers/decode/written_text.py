@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
+
+
+# GPT-2 (Radford et al. 2019): a byte that prints is its own letter, and the others are the letters from 256 on.
+_PRINTING = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_HIDDEN = [one for one in range(0x100) if one not in _PRINTING]
+_BYTES = {chr(one): one for one in _PRINTING} | {chr(0x100 + place): one for place, one in enumerate(_HIDDEN)}
+_FALLBACK = re.compile(r"<0x([0-9A-F]{2})>")  # SentencePiece (Kudo & Richardson 2018)
 
 
 class WrittenText:
@@ -56,3 +64,14 @@ class WrittenText:
                     longest = length
                     break
         return longest
+
+
+def token_bytes(tokenizer: Tokenizer, token: int, text: str) -> list[int] | None:
+    """Return the bytes of a token whose text is `text`, None where the vocabulary does not tell them."""
+    name = tokenizer.id_to_token(token) or ""
+    if found := _FALLBACK.fullmatch(name):
+        return [int(found[1], 16)]
+    if not all(letter in _BYTES for letter in name):
+        return None
+    data = bytes(_BYTES[letter] for letter in name)
+    return list(data) if data.decode("utf-8", "replace") == text else None

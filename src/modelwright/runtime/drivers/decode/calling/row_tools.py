@@ -45,7 +45,7 @@ def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | Non
     names = [str(one["function"]["name"]) for one in tools]
     if options.choice == AUTO:
         if options.schema is not None:  # under which nothing can be called
-            raise RequestError(Problem("request.option", name=SCHEMA, error="`tools`"))
+            raise RequestError(Problem("request.option", name=SCHEMA, beside="tools"))
         reader = CallReader(texts, names, forced=False, most=1 if options.one_call else None)
         stop = (*options.stop, *(one for one in reader.stops if one not in options.stop))
         return RowTools(replace(options, stop=stop), reader, free=() if reader.mark is None else tools)
