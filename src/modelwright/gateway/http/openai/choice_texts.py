@@ -121,7 +121,7 @@ def _token(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bytes(one: Mapping[str, Any]) -> list[int] | None:
-    """Return the bytes of a token; of one that is part of a character, and so has no text, those that the driver knows."""
+    """Return the bytes of a token; those of a part of a character, which has no text, where the driver knows them."""
     text: str = one["token"]
     known: list[int] | None = one.get("bytes")
     return known if known is not None or "\N{REPLACEMENT CHARACTER}" in text else list(text.encode())

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
 
-
 # GPT-2 (Radford et al. 2019): a byte that prints is its own letter, and the others are the letters from 256 on.
 _PRINTING = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _HIDDEN = [one for one in range(0x100) if one not in _PRINTING]
