@@ -158,7 +158,8 @@ def _text(
                 file.name, names, cells, found.name, foreign, rows.separator, notices=notices, source=file
             )
         if ending == TEXT:
-            rows_of_text = ({COLUMN: one} for one in text_pieces.pieces(text, piece))
+            # pieces of one text are not independent: `data.group: file` says so
+            rows_of_text = ({COLUMN: one, FILE: file.name} for one in text_pieces.pieces(text, piece))
             columns = _add_objects(rows_of_text, cells, file.name)
             return Table(file.name, columns, cells, found.name, foreign, source=file)
         if ending in TOKEN_LINES:

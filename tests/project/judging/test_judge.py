@@ -476,6 +476,31 @@ def test_a_function_judges_in_both_orders_and_its_agreement_with_people_stands_b
     assert {one["status"] for one in again["stages"]} == {"cached"}
 
 
+def test_a_judge_that_has_learned_from_rows_is_held_against_people(project: Path) -> None:
+    prefer = project.parent / "prefer"
+    prefer.mkdir()
+    lines = ["question,first,second,better\n"]
+    for number, text in enumerate(PASSAGES.values()):
+        one, two = text.split(". ")[0] + ".", text  # a passage is better than its first sentence
+        for ask in range(20):
+            pair, better = ((one, two), "second") if ask % 2 else ((two, one), "first")
+            lines.append(f'ask {number} {ask},"{pair[0]}","{pair[1]}",{better}\n')
+    (prefer / "pairs.csv").write_text("".join(lines), encoding="utf-8")
+    function = "prefer(question: text, first: text, second: text) -> better: category"
+    learned = {"function": function, "data": {"source": "pairs.csv"}, "model": {"learner": "linear"}}
+    write(prefer, {**learned, "release": {"allow_inconclusive": True}})
+    ran(prefer)
+
+    write(project, {**JUDGED, "use": {"find": "../find", "judge": "../prefer"}})
+    say_all(project, "anna", lambda place: "answer")
+    result, found = result_of("--to", "evaluate", folder=project)
+    assert found["value"] > 0.5, "two sentences are preferred to one, as in its rows"
+    function = judged(project)["function"]
+    assert function["agreement"]["n"] == found["n"]
+    assert function["agreement"]["share"] == pytest.approx(function["better"] / found["n"])
+    assert "evaluate.judge-unchecked" not in [one["id"] for one in result["warnings"]]
+
+
 def test_of_a_judge_that_prefers_a_place_every_row_is_a_tie_and_that_is_said(project: Path) -> None:
     tiny_judge.longer(project.parent / "longer", shift=1000.0)
     write(project, {**JUDGED, "evaluate": {"latency_requests": 100, "against": "clerk"}})

@@ -235,3 +235,36 @@ def test_texts_are_told_apart_by_themselves_and_a_file_is_cut_at_its_blank_lines
     short, _ = of_file(tmp_path, "all.txt", WRITE, piece=16)
     assert max(len(row["text"]) for row in short) <= 16
     assert {row["text"] for row in short} >= {"It goes on.", "Speech 3."}
+
+
+GROUPED = {"split": {"by": "group"}}
+
+
+def splits_of(folder: Path, column: str) -> dict[str, set[str]]:
+    """Return in which splits the rows of each value of a column are."""
+    found: dict[str, set[str]] = {}
+    for split in SPLITS:
+        for value in pl.read_parquet(folder / f"out/{split}/rows.parquet")[column]:
+            found.setdefault(value, set()).add(split)
+    return found
+
+
+def test_beside_messages_a_conversation_is_the_name_of_a_dialogue(tmp_path: Path) -> None:
+    rows = [{"conversation": f"c{n // 2}", "messages": turns(f"{n}?", f"{2 * n}")} for n in range(ROWS)]
+    _, notices = read(tmp_path, rows, group="conversation", **GROUPED)
+    assert notices["data.row-form"].values["form"] == "openai"
+    found = splits_of(tmp_path, "conversation")
+    assert len(found) == ROWS // 2
+    assert all(len(splits) == 1 for splits in found.values()), "a dialogue stays in one split"
+
+
+def test_pieces_of_a_text_are_grouped_by_its_file(tmp_path: Path) -> None:
+    names = [f"{n}.txt" for n in range(12)]
+    for name in names:
+        text = "\n\n".join(f"Line {one} of {name}." for one in range(4))
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    given = {"source": names, "piece": 20, "group": "file", **GROUPED}
+    data(Signature.parse(WRITE), DataConfig.model_validate(given), tmp_path, tmp_path / "out", Silent())
+    found = splits_of(tmp_path, "file")
+    assert sorted(found) == sorted(names)
+    assert all(len(splits) == 1 for splits in found.values())

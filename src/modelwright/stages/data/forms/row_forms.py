@@ -35,8 +35,9 @@ _NEEDED: Mapping[RowForm, tuple[tuple[str, ...], ...]] = {
         )
     ),
     RowForm.ALPACA: (("instruction", "output"),),
-    RowForm.SHAREGPT: (("conversations",), ("conversation",)),
+    # before the next: beside messages, a column `conversation` says to which dialogue a row belongs
     RowForm.OPENAI: (("messages",),),
+    RowForm.SHAREGPT: (("conversations",), ("conversation",)),
     RowForm.IOB: tuple(
         (tokens, tags) for tokens in ("tokens", "words") for tags in ("ner_tags", "tags", "labels", "ner")
     ),
