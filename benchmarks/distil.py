@@ -2,7 +2,7 @@
 
     python benchmarks/distil.py --teacher PACKAGE [--data FOLDER] [--budget "4 min"] [--width 192] [--variants 2]
                                 [--temperature 2] [--share 0.8] [--alike]
-                                [--layers 2] [--pretrained NAME] [--compress none]
+                                [--layers 2] [--feed-forward 1] [--pretrained NAME] [--compress none]
 
 The teacher is a package that answers Banking77 (`benchmarks/banking77.py --packages` leaves one). Students are the same
 network with the same budget. The one from scratch (`network`) begins with words and weights of its own and learns the
@@ -10,7 +10,7 @@ truths alone; the other (`distil`) learns what the teacher answers too. --alike 
 teacher's words and word vectors as that one does, and learns the truths alone: what of the gain is the beginning's.
 --layers: the taught student (and that of --alike) begins with so many layers of MiniLM, or of the encoder that
 --pretrained names, as the folder of the project that has fine-tuned the teacher; the one from scratch stays the network
-of words.
+of words. --feed-forward: the share of the channels within these layers.
 Accuracy is that of the dataset's own test file; latency the CPU time of a request of one row, by turns, the median.
 
 Bars: the student takes at most a third of the teacher's time, and closes at least half of the gap between the student
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=2.0)
     parser.add_argument("--share", type=float, default=0.8)
     parser.add_argument("--layers", type=int, default=None)
+    parser.add_argument("--feed-forward", type=float, default=1.0)
     parser.add_argument("--pretrained", default="all-MiniLM-L6-v2")
     parser.add_argument("--compress", default="none")
     parser.add_argument("--alike", action="store_true")
@@ -114,6 +115,7 @@ def main() -> None:
         begun = {
             "pretrained": str(named.resolve()) if named.is_dir() else arguments.pretrained,
             "layers": arguments.layers,
+            "feed_forward": arguments.feed_forward,
         }
     teacher = load(arguments.teacher)
     with tempfile.TemporaryDirectory(prefix="distil-") as temporary:

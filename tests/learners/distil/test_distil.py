@@ -11,70 +11,27 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import load_file
+from students import GRADE, HELD, OTHER, TRAIN, function, problems
 
-from modelwright import kinds, learners
+from modelwright import learners
 from modelwright.core import digests
-from modelwright.core.messages import Notice, ProjectError
+from modelwright.core.messages import Notice
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.compressing import four_bits
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent.training_run import TrainingRun
-from modelwright.learners.distil import further_rows, pretrained_layers, teacher
+from modelwright.learners.distil import further_rows, teacher
 from modelwright.learners.distil.taught import TEACHER, TaughtTask, truths_of
 from modelwright.learners.exporting import int8
 from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task
-from modelwright.learners.training import learned_folder
-from modelwright.learners.training.starting_point import starting_point
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import BROUGHT, Machine
-from modelwright.testing.learners import tiny_encoder
-
-GRADE = Signature.parse("grade(size: number, colour: category?) -> grade: category, price: number")
-OTHER = Signature.parse("grade(size: number) -> grade: category, price: number")
-
-
-def examples(count: int, seed: int) -> Examples:
-    draw = np.random.default_rng(seed)
-    size = draw.uniform(0, 9, count).round(2).tolist()
-    colour = draw.choice(["red", "green"], count).tolist()
-    return Examples(
-        [str(row) for row in range(count)],
-        {
-            "size": size,
-            "colour": colour,
-            "grade": ["small" if one < 3 else "middle" if one < 6 else "large" for one in size],
-            "price": [2.0 * one + (hue == "red") for one, hue in zip(size, colour, strict=True)],
-        },
-    )
-
-
-TRAIN, HELD = examples(400, 0), examples(200, 1)
-
-
-def written(body: Body, place: Path) -> Path:
-    packages.write(body, place, lineage={}, versions={}, threads=1)
-    return place
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the package of a linear teacher: any learner can be one."""
-    root = tmp_path_factory.mktemp("teacher")
-    spec = learners.spec("trees")
-    setup = Setup("trees", 60, 400, 1, "float32", "avx2", 0, spec.Options(), spec.Training(), {})
-    for name in ("learned", "scratch"):
-        (root / name).mkdir()
-    learners.learn("trees").learn(
-        GRADE, Rows(TRAIN, HELD), setup, root / "learned", root / "scratch", Silent()
-    )
-    return written(learners.export("trees").export(root / "learned"), root / "package")
 
 
 def brought(package: Path, place: Path, **options: object) -> Path:
@@ -99,10 +56,6 @@ def student(
     kept.mkdir(exist_ok=True)
     learners.learn("distil").learn(GRADE, data, setup, place / "out", kept, Silent())
     return place / "out"
-
-
-def function(learned: Path) -> Function:
-    return Function(Package(learners.export("distil").export(learned), "", 1))
 
 
 def test_a_student_answers_as_its_teacher_where_the_truths_say_otherwise(
@@ -172,17 +125,6 @@ def test_rows_without_labels_are_learned_from_and_counted(package: Path, tmp_pat
     assert columns == {"size": [1.5], "colour": ["red"]}
     assert notice.values["count"] == 1
     student(package, tmp_path / "student", Rows(TRAIN, HELD), steps=2, unlabelled=str(rows), variants=0)
-
-
-def problems(signature: Signature, place: Path, **options: object) -> str:
-    bring = learners.bring("distil")
-    assert bring is not None
-    given = learners.spec("distil").Options.model_validate(options)
-    try:
-        bring.files(given, place)
-        return " ".join(one.id for one in bring.problems(signature, given, place))
-    except ProjectError as error:
-        return " ".join(one.id for one in error.problems)
 
 
 def test_what_cannot_teach_is_refused(package: Path, tmp_path: Path) -> None:
@@ -321,144 +263,3 @@ def test_a_teacher_that_leaves_no_time_to_learn_is_said(package: Path, tmp_path:
     found = forecast(package, tmp_path, dict(TRAIN.columns), 1e-3)
     assert found["distil.slow-teacher"].values["share"] > 0.4
     assert "budget" in str(found["distil.slow-teacher"])
-
-
-READ = Signature.parse("f(text: text) -> y: category")
-WORDS = ["good", "fine", "bad", "poor", "the", "day", "was", "a"]
-
-
-def remarks(count: int, seed: int) -> Examples:
-    draw = np.random.default_rng(seed)
-    texts = [" ".join(draw.choice(WORDS, 5).tolist()) for _ in range(count)]
-    return Examples(
-        [str(row) for row in range(count)],
-        {"text": texts, "y": ["up" if "good" in one or "fine" in one else "down" for one in texts]},
-    )
-
-
-SAID, ASKED = remarks(120, 0), remarks(60, 1)
-
-
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return the package of a teacher of texts, and pretrained weights of four layers."""
-    root = tmp_path_factory.mktemp("reader")
-    spec = learners.spec("linear")
-    setup = Setup("linear", 30, 120, 1, "float32", "avx2", 0, spec.Options(), spec.Training(), {})
-    for name in ("learned", "scratch"):
-        (root / name).mkdir()
-    learners.learn("linear").learn(
-        READ, Rows(SAID, ASKED), setup, root / "learned", root / "scratch", Silent()
-    )
-    package = written(learners.export("linear").export(root / "learned"), root / "package")
-    return package, tiny_encoder.save(root / "weights", WORDS, layers=4)
-
-
-def reading(reader: tuple[Path, Path], place: Path, steps: int, **options: object) -> Path:
-    package, weights = reader
-    bring, spec = learners.bring("distil"), learners.spec("distil")
-    assert bring is not None
-    given = spec.Options.model_validate({"from": str(package), "pretrained": str(weights), **options})
-    files = place / "brought"
-    files.mkdir(parents=True)
-    assert not list(bring.problems(READ, given, place))
-    assert any(weights in file.parents for file in bring.files(given, place))
-    bring.prepare(given, place, files)
-    setup = Setup("distil", steps, 32, 1, "float32", "avx2", 0, given, spec.Training(), {BROUGHT: files})
-    for name in ("out", "scratch"):
-        (place / name).mkdir()
-    learners.learn("distil").learn(READ, Rows(SAID, ASKED), setup, place / "out", place / "scratch", Silent())
-    return place / "out"
-
-
-def test_a_student_begins_with_layers_of_a_pretrained_encoder(
-    reader: tuple[Path, Path], tmp_path: Path
-) -> None:
-    learned = learned_folder.read(reading(reader, tmp_path / "one", 1, layers=2, variants=0)).network
-    ours = {name: weight.detach() for name, weight in learned.encoder(0).named_parameters()}
-    theirs = load_file(reader[1] / "model.safetensors")
-    assert len(learned.encoder(0).layers()) == 2
-    words = "embeddings.word_embeddings.weight"
-    assert torch.equal(ours[f"transformer.{words}"], theirs[words])  # word vectors stay as they were
-    for place, stay in enumerate((1, 3)):
-        name = "attention.self.query.weight"
-        gap = ours[f"transformer.encoder.layer.{place}.{name}"] - theirs[f"encoder.layer.{stay}.{name}"]
-        assert float(gap.abs().max()) < 0.01  # one step away
-    (answer,) = function(tmp_path / "one" / "out").answer({"text": ["a good day"]})
-    assert answer["y"].value in {"up", "down"}
-
-
-def test_a_pretrained_student_has_the_same_bytes_again(reader: tuple[Path, Path], tmp_path: Path) -> None:
-    first = reading(reader, tmp_path / "one", 12, layers=1)
-    assert digests.of_folder(first) == digests.of_folder(reading(reader, tmp_path / "two", 12, layers=1))
-
-
-@pytest.fixture(scope="module")
-def tuned(reader: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return what another project has learned with the encoder, whose weights are others by now."""
-    begin = starting_point(READ, SAID, {"text": reader[1]}, {"pooling": "first"})
-    with torch.no_grad():
-        for weight in begin.network.parameters():
-            weight.mul_(1.5)
-    out = tmp_path_factory.mktemp("tuned")
-    learned_folder.write(out, "finetune", READ, begin.states, begin.network)
-    return out
-
-
-def test_a_student_begins_with_layers_that_another_project_has_learned(
-    reader: tuple[Path, Path], tuned: Path, tmp_path: Path
-) -> None:
-    place = tmp_path / "one"
-    learned = learned_folder.read(reading((reader[0], tuned), place, 1, layers=2, variants=0)).network
-    theirs = learned_folder.read(tuned).network
-    ours, kept = (one.encoder(0).layers() for one in (learned, theirs))
-    for number, stay in enumerate((1, 3)):
-        for one, other in zip(ours[number].parameters(), kept[stay].parameters(), strict=True):
-            assert float((one - other).detach().abs().max()) < 0.01  # one step away
-    assert learned.plan.encoders[0].config["pooling"] == "first"
-    # it reads texts as that network does
-    asked = {"text": ["a GOOD day", "poor"]}
-    states = [learned_folder.read(one).states["text"] for one in (place / "out", tuned)]
-    first, second = (kinds.arrays("text").encode(asked["text"], state) for state in states)
-    assert all(np.array_equal(first[name], second[name]) for name in first)
-
-
-def test_what_has_no_encoder_of_texts_gives_no_layers(
-    package: Path, reader: tuple[Path, Path], tuned: Path, tmp_path: Path
-) -> None:
-    begin = starting_point(GRADE, TRAIN, {})
-    learned_folder.write(tmp_path, "network", GRADE, begin.states, begin.network)
-    given = {"from": str(reader[0]), "pretrained": str(tmp_path)}
-    assert problems(READ, tmp_path, **given) == "distil.no-encoder"
-    (tmp_path / "learned.json").unlink()  # as of a learner without a network
-    assert problems(READ, tmp_path, **given) == "distil.no-encoder"
-    assert problems(GRADE, tmp_path, **{"from": str(package), "pretrained": str(tuned)}) == (
-        "pretrained.reads-no-input"
-    )
-
-
-@pytest.mark.parametrize("asked", [5, 2])
-def test_layers_that_are_not_there_are_refused(reader: tuple[Path, Path], tmp_path: Path, asked: int) -> None:
-    options: dict[str, object] = {"from": str(reader[0]), "layers": asked}
-    if asked == 2:  # of no encoder at all
-        assert problems(READ, tmp_path, **options) == "distil.layers-of-none"
-        return
-    with pytest.raises(ProjectError) as error:
-        reading(reader, tmp_path / "one", 1, layers=asked)
-    assert [one.id for one in error.value.problems] == ["distil.bad-layers"]
-
-
-def test_weights_that_read_no_input_are_refused(
-    package: Path, reader: tuple[Path, Path], tmp_path: Path
-) -> None:
-    given = {"from": str(package), "pretrained": str(reader[1])}
-    assert problems(GRADE, tmp_path, **given) == "pretrained.reads-no-input"
-
-
-def test_layers_are_spread_evenly() -> None:
-    assert [pretrained_layers.spread(6, count) for count in (1, 2, 3, 6)] == [
-        [3],
-        [1, 4],
-        [1, 3, 5],
-        [*range(6)],
-    ]

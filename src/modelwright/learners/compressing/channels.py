@@ -25,7 +25,7 @@ _RIDGE = 1e-4  # of the mean square of a channel
 
 def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
     """Take a share of the channels of each group out, in place; return how many channels."""
-    found = [one for one in groups(model) if _left(one.count, share) < one.count]
+    found = [one for one in groups(model) if left_of(one.count, share) < one.count]
     if not found:
         return 0
     squares = products(model, {group.read: group.axis for group in found}, material)
@@ -34,7 +34,7 @@ def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
     for group in found:
         square = squares[group.read]
         size = sum(_reading(numpy_helper.to_array(weights[name]), axis) for name, axis in group.used.items())
-        kept = _kept(square * np.sqrt(np.outer(size, size)), _left(group.count, share))
+        kept = those_kept(square * np.sqrt(np.outer(size, size)), left_of(group.count, share))
         gone += group.count - len(kept)
         mixed = from_those_kept(square, kept)
         for name, axis in group.used.items():
@@ -51,7 +51,7 @@ def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
     return gone
 
 
-def _left(count: int, share: float) -> int:
+def left_of(count: int, share: float) -> int:
     """Return how many of so many channels stay, a multiple of 8."""
     return min(count, max(_MULTIPLE, _MULTIPLE * math.ceil(count * (1.0 - share) / _MULTIPLE - 1e-9)))
 
@@ -96,7 +96,7 @@ def products(
     return sums
 
 
-def _kept(square: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+def those_kept(square: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Return which channels stay, in their order: each the one of which those before it leave most unexplained."""
     left = np.diag(square).copy()
     rows = np.zeros((count, len(square)))

@@ -52,6 +52,8 @@ class DistilBring(Bring):
             )
         if options.pretrained is None and options.layers is not None:
             yield Problem("distil.layers-of-none", layers=options.layers).at("model.layers")
+        if options.pretrained is None and options.feed_forward < 1.0:
+            yield Problem("distil.channels-of-none", share=options.feed_forward).at("model.feed_forward")
         if (weights := _weights(options, folder)) is not None and _is_learned(weights):
             yield from _unfit(signature, weights, str(options.pretrained))
             return

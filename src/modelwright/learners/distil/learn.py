@@ -24,7 +24,14 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.distil import further_rows, pretrained_layers, teacher
+from modelwright.learners.distil import (
+    further_rows,
+    narrower_layers,
+    pretrained_layers,
+    teacher,
+    teachers_heads,
+)
+from modelwright.learners.distil.bring import ENCODER
 from modelwright.learners.distil.spec import DistilOptions, DistilTraining
 from modelwright.learners.distil.taught import TaughtTask, truths_of
 from modelwright.learners.distil.teacher import Teacher
@@ -99,7 +106,7 @@ class DistilLearn(Learn[Rows]):
                 begin,
                 some,
                 many,
-                _recipe(signature, options, training),
+                _recipe(signature, begin, options, training),
                 batch,
                 machine.cores,
                 training.precision,
@@ -127,6 +134,7 @@ class DistilLearn(Learn[Rows]):
                 step_ms=costs.step_s * 1e3,
                 steps=steps,
                 weights=sum(weight.numel() for weight in begin.network.parameters()),
+                heads=_has_teachers_heads(begin, options) or None,
             ),
             warnings=(
                 *_slow(answer_s * len(taught), budget_s, training),
@@ -160,7 +168,7 @@ class DistilLearn(Learn[Rows]):
                 begin.network,
                 rows,
                 held,
-                _recipe(signature, options, training),
+                _recipe(signature, begin, options, training),
                 setup,
                 scratch,
                 progress,
@@ -184,6 +192,7 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
         raise ProjectError(problems)
     several = len(signature.inputs) > 1
     weights = pretrained_layers.weights_of(signature, teaching.folder)
+    heads = teachers_heads.read(signature, teaching.folder / ENCODER, teaching.states, train)
     encoders: dict[str, Mapping[str, object]] = {
         one.name: {"type": "words", "width": _WORDS_WIDTH}
         for one in signature.inputs
@@ -204,16 +213,20 @@ def _begin(signature: Signature, train: Examples, options: DistilOptions, teachi
                 "dropout": options.dropout,
             },
             columns={"width": _COLUMNS_WIDTH, "layers": _COLUMNS_LAYERS, "dropout": options.dropout},
-            scaled=True,
+            scaled=heads is None,  # what the teacher's heads read is as its encoder gives it
         ),
     )
     if options.layers is not None:
         begin = pretrained_layers.cut(signature, begin, options.layers)
+    if options.feed_forward < 1.0:
+        begin = narrower_layers.narrow(signature, begin, options.feed_forward, train)
     found = _as_the_teacher(signature, begin, options, teaching)
     for name in weights:
         # rows that are few beside the words of a language would move some of them, and leave the others behind
         if (words := found.network.encoder_of(name).words()) is not None:
             words.requires_grad_(requires_grad=False)
+    if heads is not None:
+        found.network.heads.load_state_dict({name: torch.from_numpy(one) for name, one in heads.items()})
     return found
 
 
@@ -365,10 +378,12 @@ def _unknown(signature: Signature, data: Rows, teaching: Teacher) -> list[Notice
     return found
 
 
-def _recipe(signature: Signature, options: DistilOptions, training: DistilTraining) -> Recipe:
+def _recipe(
+    signature: Signature, begin: StartingPoint, options: DistilOptions, training: DistilTraining
+) -> Recipe:
     return Recipe(
         learning_rate=training.learning_rate if options.pretrained is None else options.pretrained_rate,
-        head_rate=training.learning_rate,
+        head_rate=options.pretrained_rate if _has_teachers_heads(begin, options) else training.learning_rate,
         heads_stated=options.pretrained is not None,
         layer_decay=1.0,
         weight_decay=training.weight_decay,
@@ -385,3 +400,8 @@ def _recipe(signature: Signature, options: DistilOptions, training: DistilTraini
         stop_at=goal(training.stop_at, signature),
         noisy=True,
     )
+
+
+def _has_teachers_heads(begin: StartingPoint, options: DistilOptions) -> bool:
+    """Tell whether heads began as the teacher's: they read what the encoder gives as it is, as all others do not."""
+    return options.pretrained is not None and not begin.network.plan.scaled

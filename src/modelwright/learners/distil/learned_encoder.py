@@ -1,6 +1,7 @@
 """The encoder of texts that another project has learned, as a folder of pretrained weights.
 
-So a student of its package begins with some of its layers, as with those of any pretrained encoder.
+So a student of its package begins with some of its layers, as with those of any pretrained encoder; and with its heads
+(`teachers_heads`), where these read the features of that encoder alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from modelwright import kinds
 from modelwright.learners import kind_states
+from modelwright.learners.distil import teachers_heads
 from modelwright.learners.networks.network_plan import NOTE, WEIGHTS, EncoderPlan, NetworkPlan
 from modelwright.learners.weights.families import TRANSFORMER
 
@@ -37,10 +39,9 @@ def write(learned: Path, out: Path) -> None:
     signature, states = kind_states.read(learned)
     (field,) = (one for one in signature.inputs if one.name == name)
     before = f"encoders.{place}.{TRANSFORMER.name}."
+    learned_weights = load_file(learned / WEIGHTS)
     weights = {
-        key.removeprefix(before): values
-        for key, values in load_file(learned / WEIGHTS).items()
-        if key.startswith(before)
+        key.removeprefix(before): values for key, values in learned_weights.items() if key.startswith(before)
     }
     (out / _POOLING).parent.mkdir(parents=True)
     (out / _CONFIG).write_text(json.dumps(plan.config[TRANSFORMER.name]), encoding="utf-8")
@@ -48,16 +49,22 @@ def write(learned: Path, out: Path) -> None:
     (out / _POOLING).write_text(json.dumps(pooled), encoding="utf-8")
     (out / _TOKENIZER).write_bytes(kinds.arrays(field.kind).dump(states[name]).assets[_TOKENIZER])
     save_file(weights, out / "model.safetensors", {"format": "pt"})  # as the readers of such folders expect
+    if teachers_heads.alone(_plan(learned)):
+        teachers_heads.write(out, signature, states, learned_weights)
 
 
 def _found(learned: Path) -> tuple[int, EncoderPlan, str] | None:
     """Return the place of the first encoder that is a pretrained transformer, its plan, and an input that it reads."""
-    note = json.loads((learned / NOTE).read_text(encoding="utf-8")) if (learned / NOTE).is_file() else {}
-    if "network" not in note:
-        return None  # no network, or one of an older form
-    plan = NetworkPlan.from_json(note["network"])
+    if (plan := _plan(learned)) is None:
+        return None
     for place, one in enumerate(plan.encoders):
         names = [name for name, of in plan.inputs.items() if of == place]
         if one.type == TRANSFORMER.name and names:
             return place, one, names[0]
     return None
+
+
+def _plan(learned: Path) -> NetworkPlan | None:
+    """Return the plan of the network that was learned; None where it is no network, or one of an older form."""
+    note = json.loads((learned / NOTE).read_text(encoding="utf-8")) if (learned / NOTE).is_file() else {}
+    return NetworkPlan.from_json(note["network"]) if "network" in note else None

@@ -21,7 +21,7 @@ from modelwright.learners.weights.families import family_of
 
 _COUNT = "num_hidden_layers"  # of a configuration
 _KINDS_OF_LAYERS = "layer_types"  # of one whose layers differ: taken apart, they would be read as others
-_OF_TEXTS = "transformer"
+OF_TEXTS = "transformer"
 
 
 def weights_of(signature: Signature, brought: Path) -> dict[str, Path]:
@@ -62,10 +62,10 @@ def spread(layers: int, count: int) -> list[int]:
 
 def _planned(plan: EncoderPlan, there: int, count: int) -> EncoderPlan:
     """Return the plan of an encoder with so many layers."""
-    config: Any = plan.config.get(_OF_TEXTS)
+    config: Any = plan.config.get(OF_TEXTS)
     known = isinstance(config, Mapping) and config.get(_COUNT) == there and not config.get(_KINDS_OF_LAYERS)
     if not known or count > there:
         raise ProjectError(
             Problem("distil.bad-layers", asked=count, layers=there if known else None).at("model.layers")
         )
-    return replace(plan, config={**plan.config, _OF_TEXTS: {**config, _COUNT: count}})
+    return replace(plan, config={**plan.config, OF_TEXTS: {**config, _COUNT: count}})

@@ -77,7 +77,16 @@ class DistilOptions(_Teacher):
         ge=1,
         description="layers of the pretrained encoder that the student has, evenly spaced; None: all",
     )
-    pretrained_rate: float = Field(4e-4, gt=0, description="peak learning rate of what is pretrained")
+    feed_forward: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of the channels between the two linear layers of each layer of the pretrained encoder that "
+        "the student has, those that tell most",
+    )
+    pretrained_rate: float = Field(
+        4e-4, gt=0, description="peak learning rate of what is pretrained, the teacher's heads among it"
+    )
     encoders: dict[str, EncoderOptions] = Field(
         {}, description="input → its encoder, `type` and options; without it, the default of the input's form"
     )
