@@ -179,6 +179,11 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
         for one, other in zip(as_numbers.data, packed.data, strict=True):
             np.testing.assert_allclose(one.embedding, other.embedding, rtol=1e-6)
         assert as_numbers.data[0].embedding != as_numbers.data[1].embedding
+        one, two = (
+            client.embeddings.create(model="embed", input=text).usage for text in ("new", "a new car")
+        )
+        assert 0 < one.prompt_tokens < two.prompt_tokens == two.total_tokens
+        assert packed.usage == as_numbers.usage
         with pytest.raises(openai.BadRequestError) as refused:
             client.embeddings.create(model="embed", input="x", dimensions=2)
         assert refused.value.param == "dimensions"

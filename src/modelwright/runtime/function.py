@@ -223,6 +223,15 @@ class Function:
         """Return how many tokens the prompt of each row of canonical values has; None of a body that reads none."""
         return self._running.prompt_tokens(Call({}, columns))
 
+    def tokens(self, columns: Columns) -> list[int] | None:
+        """Return how many tokens the body reads of each row of canonical values; None of one that reads no tokens."""
+        arrays = self._call(columns, {}).arrays
+        # (n, longest) of each input that is read as tokens: 1 of a token, 0 of what fills up
+        masks = [
+            arrays[f"{name}.mask"] for name in columns if f"{name}.ids" in arrays and f"{name}.mask" in arrays
+        ]
+        return None if not masks else np.sum([mask.sum(axis=1) for mask in masks], axis=0).tolist()
+
     def interrupt(self) -> None:
         """Make what is under way raise soon, where the body can be stopped."""
         self._running.interrupt()

@@ -17,6 +17,10 @@ tells it how it came about."""
 Unseen: TypeAlias = Sequence[Sequence[Any]]
 """Of the rows that hold something training never showed: the row's place, and the names of those inputs."""
 
+COUNT_TOKENS = "count_tokens"
+"""The option of a request to a body that answers at once: how many tokens were read stands in the answers' details."""
+PROMPT_TOKENS = "prompt_tokens"
+
 _Convert = Callable[[object], object]
 
 

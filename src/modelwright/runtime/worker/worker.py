@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, cast
 
@@ -27,7 +28,7 @@ from modelwright.package.manifest import SettledEntry
 from modelwright.package.ort import onnxruntime
 from modelwright.package.packages import read
 from modelwright.runtime.batching import MOST_PADDED
-from modelwright.runtime.function import Function
+from modelwright.runtime.function import Answers, Columns, Function
 from modelwright.runtime.log_lines import BoundedHandler
 from modelwright.runtime.machine import cores
 from modelwright.runtime.worker.batcher import Batcher
@@ -37,7 +38,14 @@ from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.parent import die_with_parent
 from modelwright.runtime.worker.streams import work_in_parts
 from modelwright.runtime.worker.timed_opening import candidates, opened
-from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
+from modelwright.runtime.worker.values import (
+    COUNT_TOKENS,
+    PROMPT_TOKENS,
+    Crossing,
+    RowAnswer,
+    Unseen,
+    row_answer,
+)
 
 _LOG = logging.getLogger(__name__)
 _GONE: Message = [None, None]
@@ -96,6 +104,7 @@ def _answers(
         # Single rows were chosen to share one pass; the rows of a list are what they are.
         padded = math.inf if all(len(request.rows) == 1 for request in batch) else MOST_PADDED
         predicted = function.answer(columns, max_batch, probabilities=wanted, most_padded=padded)
+        predicted = _with_tokens(predicted, function, columns, batch)
         unseen = function.unseen(columns)
     except Exception:
         if len(batch) > 1:
@@ -113,6 +122,25 @@ def _answers(
         )
         begin = end
     return found
+
+
+def _with_tokens(
+    predicted: list[Answers], function: Function, columns: Columns, batch: Sequence[Waiting]
+) -> list[Answers]:
+    """Return the answers, of requests that ask for it with how many tokens of their rows were read."""
+    wanted = [bool(request.options.get(COUNT_TOKENS)) for request in batch for _ in request.rows]
+    counts = function.tokens(columns) if any(wanted) else None
+    if counts is None:
+        return predicted
+    return [
+        {
+            name: replace(one, details={**(one.details or {}), PROMPT_TOKENS: count})
+            for name, one in row.items()
+        }
+        if is_wanted
+        else row
+        for row, count, is_wanted in zip(predicted, counts, wanted, strict=True)
+    ]
 
 
 def _reply(

@@ -21,12 +21,13 @@ from modelwright.gateway.http.openai.fitting import EMBEDDINGS
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.runtime.worker.values import COUNT_TOKENS, PROMPT_TOKENS
 
 _KEYS = {"model", "input", "encoding_format", "user"}
 
 
 class EmbeddingsDialect(ProtocolDialect):
-    """Texts, and the vector of each. Its usage is not told: a body that answers at once counts no tokens."""
+    """Texts, and the vector of each; its usage, where the function reads texts as tokens."""
 
     async def given(
         self, headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
@@ -44,7 +45,8 @@ class EmbeddingsDialect(ProtocolDialect):
         form = "float" if body.get("encoding_format") is None else body["encoding_format"]
         if form not in ("float", "base64"):  # it may be anything, a list among others
             raise wrong("encoding_format", "float, base64")
-        return Given([{found.input.name: one} for one in texts], wanted=form)
+        rows = [{found.input.name: one} for one in texts]
+        return Given(rows, wanted=form, options={COUNT_TOKENS: True})
 
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
         """Return the vectors, as numbers or as the base64 of 32 bit floats."""
@@ -53,7 +55,12 @@ class EmbeddingsDialect(ProtocolDialect):
             {"object": "embedding", "index": place, "embedding": self._shown(vector, given)}
             for place, vector in enumerate(vectors)
         ]
-        return exchange.dumped({"object": "list", "data": data, "model": self._function}), []
+        details: list[Any] = [next(iter(one["outputs"].values())).get("details") or {} for one in answers]
+        counts = [one[PROMPT_TOKENS] for one in details if PROMPT_TOKENS in one]
+        whole: dict[str, object] = {"object": "list", "data": data, "model": self._function}
+        if len(counts) == len(answers):
+            whole["usage"] = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
+        return exchange.dumped(whole), []
 
     def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
         """Never called: vectors do not come in parts."""
