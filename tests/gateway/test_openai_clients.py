@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -232,39 +233,50 @@ def test_the_official_client_keeps_the_sources(server: Server, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines() == [message.content, f"a {source['passage']}"]
 
 
-def test_langchain_chats_and_streams(server: Server) -> None:
-    langchain = pytest.importorskip("langchain_openai")
-    model = langchain.ChatOpenAI(model="chat", base_url=f"{server.url}/v1", api_key="secret", max_tokens=5)
-    whole = model.invoke("How much is one and one?")
-    assert whole.usage_metadata["output_tokens"] == 5
-    assert "".join(str(one.content) for one in model.stream("How much is one and one?")) == whole.content
-    assist = langchain.ChatOpenAI(model="assist", base_url=f"{server.url}/v1", api_key="secret")
-    assert (
-        "".join(str(one.content) for one in assist.stream("lost card")) == assist.invoke("lost card").content
-    )
+LANGCHAIN = """
+import sys
+from typing import Annotated, Literal
+
+import pydantic
+from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+
+here = {"base_url": f"{sys.argv[1]}/v1", "api_key": "secret"}
+model = ChatOpenAI(model="chat", max_tokens=5, **here)
+whole = model.invoke("How much is one and one?")
+assert whole.usage_metadata["output_tokens"] == 5
+assert "".join(str(one.content) for one in model.stream("How much is one and one?")) == whole.content
+assist = ChatOpenAI(model="assist", **here)
+assert "".join(str(one.content) for one in assist.stream("lost card")) == assist.invoke("lost card").content
 
 
-def test_langchain_binds_tools(server: Server) -> None:
-    langchain = pytest.importorskip("langchain_openai")
-    core = pytest.importorskip("langchain_core")
+class Weather(pydantic.BaseModel):
+    '''Tells the weather.'''
 
-    class Weather(pydantic.BaseModel):
-        """Tells the weather."""
+    city: Literal["Rome", "Oslo"]
+    days: Annotated[int, pydantic.Field(ge=0, le=9)]
 
-        city: Literal["Rome", "Oslo"]
-        days: Annotated[int, pydantic.Field(ge=0, le=9)]
 
-    model = langchain.ChatOpenAI(
-        model="call", base_url=f"{server.url}/v1", api_key="secret", max_tokens=200, temperature=1.0, seed=3
-    )
-    bound = model.bind_tools([Weather], tool_choice="Weather")
-    whole = bound.invoke("How is it in Rome?")
-    ((name, arguments, own_id),) = [(one["name"], one["args"], one["id"]) for one in whole.tool_calls]
-    assert (name, Weather(**arguments).city) == ("Weather", arguments["city"])
-    streamed = core.messages.AIMessageChunk(content="")
-    for part in bound.stream("How is it in Rome?"):
-        streamed += part
-    assert [(one["name"], one["args"]) for one in streamed.tool_calls] == [(name, arguments)]
-    result = core.messages.ToolMessage("mild", tool_call_id=own_id)
-    turns = [core.messages.HumanMessage("How is it in Rome?"), whole, result]
-    assert model.bind_tools([Weather]).invoke(turns).content is not None
+model = ChatOpenAI(model="call", max_tokens=200, temperature=1.0, seed=3, **here)
+bound = model.bind_tools([Weather], tool_choice="Weather")
+whole = bound.invoke("How is it in Rome?")
+((name, arguments, own_id),) = [(one["name"], one["args"], one["id"]) for one in whole.tool_calls]
+assert (name, Weather(**arguments).city) == ("Weather", arguments["city"])
+streamed = AIMessageChunk(content="")
+for part in bound.stream("How is it in Rome?"):
+    streamed += part
+assert [(one["name"], one["args"]) for one in streamed.tool_calls] == [(name, arguments)]
+turns = [HumanMessage("How is it in Rome?"), whole, ToolMessage("mild", tool_call_id=own_id)]
+assert model.bind_tools([Weather]).invoke(turns).content is not None
+embeddings = OpenAIEmbeddings(model="embed", check_embedding_ctx_length=False, **here)  # as the page says
+one, other = embeddings.embed_documents(["new car", "dental plan"])
+assert len(one) == len(other) == 3 and one != other
+print("done")
+"""
+
+
+@pytest.mark.proof
+def test_langchain_chats_streams_calls_tools_and_embeds(server: Server, langchain_python: str) -> None:
+    command = [langchain_python, "-c", LANGCHAIN, server.url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.strip() == "done", done.stderr[-3000:]

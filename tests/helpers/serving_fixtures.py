@@ -73,27 +73,29 @@ def triton_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     Not ours: this client asks for an older ml_dtypes than the newest onnx has. Skips where no index gives it.
     """
-    named = os.environ.get("MODELWRIGHT_TRITON_PYTHON")
+    return _python_with("tritonclient[http]>=2.60", "TRITON", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def langchain_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a Python with `langchain-openai`: that which MODELWRIGHT_LANGCHAIN_PYTHON names, or one made here.
+
+    Not ours: it brings some 30 packages. Skips where no index gives it.
+    """
+    return _python_with("langchain-openai>=1.0", "LANGCHAIN", tmp_path_factory)
+
+
+def _python_with(package: str, name: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    named = os.environ.get(f"MODELWRIGHT_{name}_PYTHON")
     if named is not None:
         return named
-    folder = tmp_path_factory.mktemp("triton")
+    folder = tmp_path_factory.mktemp(name.lower())
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
+    words = ["install", "--quiet", "--disable-pip-version-check", package]
     made = subprocess.run(
-        [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "tritonclient[http]>=2.60",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
+        [python, "-m", "pip", *words], capture_output=True, text=True, check=False, timeout=600
     )
     if made.returncode:
-        pytest.skip(f"tritonclient[http] cannot be installed: {made.stderr[-200:]}")
+        pytest.skip(f"{package} cannot be installed: {made.stderr[-200:]}")
     return python
