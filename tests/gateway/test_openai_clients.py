@@ -233,6 +233,26 @@ def test_the_official_client_keeps_the_sources(server: Server, capsys: pytest.Ca
     assert capsys.readouterr().out.splitlines() == [message.content, f"a {source['passage']}"]
 
 
+def test_of_a_function_that_quotes_what_has_no_effect_is_named_and_what_cannot_be_kept_is_refused(
+    server: Server,
+) -> None:
+    openai = pytest.importorskip("openai")
+    asked: Any = {"model": "assist", "messages": [{"role": "user", "content": "lost card"}]}
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        raw = client.chat.completions.with_raw_response.create(
+            **asked, temperature=0.5, max_completion_tokens=5, seed=1, user="me"
+        )
+        ignored = raw.headers["x-ignored-options"].split(", ")
+        assert sorted(ignored) == ["max_completion_tokens", "seed", "temperature", "user"]
+        assert raw.parse().choices[0].message.content
+        assert "x-ignored-options" not in client.chat.completions.with_raw_response.create(**asked).headers
+        promises = {"response_format": {"type": "json_object"}, "stop": ["x"], "logprobs": True}
+        for name, value in promises.items():
+            with pytest.raises(openai.BadRequestError) as refused:
+                client.chat.completions.create(**asked, **{name: value})
+            assert (refused.value.param, refused.value.code) == (name, "request.unsupported")
+
+
 LANGCHAIN = """
 import sys
 from typing import Annotated, Literal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from modelwright.core.json_types import Json, JsonLike
@@ -37,6 +37,8 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "suffix": ("",),
 }
 FORMAT = "response_format"
+_PROMISES = ("schema", "stop", "logprobs")
+_OTHER_NAMES: Mapping[str, str] = {"max_completion_tokens": "max_tokens"}
 IGNORED_HEADER = b"x-ignored-options"
 
 
@@ -121,6 +123,22 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
         _has_usage(given, in_parts=in_parts),
         _seed(given),
     )
+
+
+def without_effect(
+    found: Asking, body: Mapping[str, Any], options: Collection[str], known: Collection[str]
+) -> Asking:
+    """Return what is asked of a function that takes the options `known` alone: one that quotes draws no tokens.
+
+    How tokens are drawn is then named as ignored. Raises RequestError (400) for what promises a form of the answer.
+    """
+    unknown = {name for name in options if name not in known}
+    for name in _PROMISES:
+        if name in unknown:
+            raise RequestError(Problem("request.unsupported", name=name, is_known=True), 400)
+    given = (name for name in body if body[name] is not None)
+    more = [name for name in given if _OTHER_NAMES.get(name, name) in unknown]
+    return replace(found, ignored=(*found.ignored, *more))
 
 
 def answer_schema(given: object) -> dict[str, JsonLike] | None:

@@ -26,6 +26,7 @@ from modelwright.gateway.http.openai.asking import (
     asking,
     flag,
     whole,
+    without_effect,
     wrong,
 )
 from modelwright.gateway.http.openai.choice_texts import ChoiceText, TextOffsets
@@ -65,6 +66,8 @@ class WritingDialect(ProtocolDialect, ABC):
         likely = self.likely(body)
         more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
         options = {**asking_for.seeded(len(rows)), **more, **offered.options}
+        asking_for = without_effect(asking_for, body, options, served.options)
+        options = {name: one for name, one in options.items() if name in served.options}
         wanted = _Wanted(asking_for, likely is not None)
         # a single answer has the id of the request, by which feedback names it
         value = rows if len(rows) > 1 else rows[0]
