@@ -12,6 +12,7 @@ from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
 from modelwright.kinds.contract.common import DECODED, LIKELIHOOD, Answer, Form
 from modelwright.kinds.shared.plain_state import PlainState
+from modelwright.outcomes.contract.section import Section, TestRows
 from modelwright.outcomes.text_words import words
 from modelwright.outcomes.texts import copying, similarity
 
@@ -110,6 +111,19 @@ def test_a_copy_of_a_training_row_is_seen():
     rows = found([Answer(text), Answer("no"), None, None]).beside_training([f"so {text} and so on", None])
     assert rows.copied.tolist()[:2] == [25, 0]
     assert value("copied_rate", rows).value == 0.5
+    assert "25 words (row b)" in drawn(rows).blocks[0].note
+    assert (
+        "No answer has 8 words"
+        in drawn(found([Answer("no"), None, None, None]).beside_training([text])).blocks[0].note
+    )
+    assert "training" not in drawn(found([Answer("no"), None, None, None])).blocks[0].note
+
+
+def drawn(of_rows):
+    section = outcomes.facet("texts", Section)
+    rows = TestRows(["b", "c", "d", "e"], ["", "", "", ""].__getitem__, lambda _: {}, {})
+    findings = section.findings(of_rows, rows, confidence=0.95, most_mistakes=5)
+    return section.draw("reply", findings, [])
 
 
 def test_texts_keep_their_lines_where_they_are_written_and_not_where_they_are_read():

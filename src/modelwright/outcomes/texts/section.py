@@ -15,7 +15,7 @@ from modelwright.core.messages import Notice, Phrase
 from modelwright.outcomes.contract.blocks import Block, TextPair, TextPairs
 from modelwright.outcomes.contract.section import Drawn, Section, TestRows
 from modelwright.outcomes.text_words import marked
-from modelwright.outcomes.texts import similarity
+from modelwright.outcomes.texts import copying, similarity
 from modelwright.outcomes.texts.outcomes import TextOutcomes
 
 SHOWN_CHARACTERS = 2_000  # of a text
@@ -28,7 +28,8 @@ class TextFindings:
 
     rows: test rows; written: those that an answer was written for; likely: those of whose truth is known how likely it
     is; floor: the mean chrF of truths with answers of other rows, None of fewer than two; cut, longest_copy: of the
-    answers, how many were ended, and the words of the longest run that stands in a training row, None: not looked at.
+    answers, how many were ended, and the words of the longest run that stands in a training row, None: not looked at;
+    copied_row: whose answer that is, None where there is no such run.
     """
 
     rows: int
@@ -38,6 +39,7 @@ class TextFindings:
     cut: int
     longest_copy: int | None
     pairs: tuple[TextPair, ...]
+    copied_row: str | None = None
 
 
 _SEALED = TypeAdapter(TextFindings)
@@ -56,7 +58,9 @@ class TextSection(Section[TextOutcomes]):
         scores = np.array([similarity.chrf(*pair) for pair in pairs])
         # (judged,): the least alike first, equal ones in the order of the rows
         order = np.argsort(scores, kind="stable")[:most_mistakes].tolist()
-        copied = outcomes.copied[~np.isnan(outcomes.copied)]
+        copied = np.nan_to_num(outcomes.copied)  # (n,)
+        is_known = bool((~np.isnan(outcomes.copied)).any())
+        longest = int(copied.max()) if is_known else 0
         found: JsonObject = _SEALED.dump_python(
             TextFindings(
                 rows=len(outcomes),
@@ -64,7 +68,8 @@ class TextSection(Section[TextOutcomes]):
                 likely=int(outcomes.likely.sum()),
                 floor=_floor(pairs),
                 cut=int((outcomes.cut & outcomes.written).sum()),
-                longest_copy=int(copied.max()) if len(copied) else None,
+                longest_copy=longest if is_known else None,
+                copied_row=rows.ids[int(copied.argmax())] if longest else None,
                 pairs=tuple(_pair(rows, int(places[one]), pairs[one], float(scores[one])) for one in order),
             ),
             mode="json",
@@ -78,6 +83,14 @@ class TextSection(Section[TextOutcomes]):
         if found.pairs:
             floor = None if found.floor is None else f"{found.floor:.3f}"
             note = str(Phrase("section.texts-note", floor=floor))
+            if found.longest_copy is not None:
+                copied = Phrase(
+                    "section.text-copied",
+                    longest=found.longest_copy,
+                    row=found.copied_row,
+                    least=copying.LEAST_WORDS,
+                )
+                note = f"{note} {copied}"
             blocks.append(TextPairs(str(Phrase("section.texts-off")), found.pairs, note))
         lead = Phrase(
             "section.text-lead", written=found.written, rows=found.rows, likely=found.likely or None
