@@ -137,6 +137,20 @@ def test_bad_tools_are_refused_in_the_form_of_the_protocol(
     assert (response.status_code, error["code"], error["param"]) == (400, code, param)
 
 
+@pytest.mark.parametrize("place", ["description", "parameters"])
+def test_half_a_character_of_a_tool_is_refused(server: Server, place: str) -> None:
+    half = {
+        "description": "\ud800",
+        "parameters": {"type": "object", "properties": {"a": {"const": "\ud800"}}},
+    }
+    tools = [{"type": "function", "function": {"name": "a", place: half[place]}}]
+    body = {"model": "chat", "messages": TURNS, "tools": tools}
+    sent = json.dumps(body).encode()  # as `\ud800`, which httpx would not write
+    headers = {"content-type": "application/json"}
+    response = httpx.post(f"{server.url}/v1/chat/completions", content=sent, headers=headers, timeout=60)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "value.half-a-character")
+
+
 def test_the_plain_route_calls_too(server: Server) -> None:
     turns = [{"role": "tools", "content": tiny_tools.TOOLS}, *TURNS]
     body = {"messages": turns, "tool_choice": "required", "temperature": 1.0, "seed": 1, "max_tokens": 200}

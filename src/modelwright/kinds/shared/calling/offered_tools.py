@@ -39,6 +39,10 @@ def tools_of(stated: object) -> list[Tool]:
     for place, name in enumerate(names):
         if name in names[:place]:
             raise ValueProblem("value.tool-twice", name=f"tools.{place}.function.name", tool=name)
+    try:
+        text_of(found).encode()
+    except UnicodeEncodeError:
+        raise ValueProblem("value.half-a-character") from None
     return found
 
 
