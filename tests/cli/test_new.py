@@ -3,10 +3,12 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
 from modelwright.cli.new import examples, make
+from modelwright.cli.verbs.begin import new
 from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import project_file
 
@@ -26,6 +28,11 @@ def test_an_example_is_copied_and_valid(tmp_path, example, function):
     made = make(tmp_path / "p", example)
     assert made.files == ("modelwright.yaml",)
     assert project_file.read(tmp_path / "p").signature.name == function
+
+
+def test_the_help_names_every_example():
+    _, option = get_args(get_type_hints(new, include_extras=True)["example"])
+    assert option.help == f"Begin from an example: {', '.join(sorted(examples()))}"
 
 
 def test_an_example_comes_with_its_rows(tmp_path):

@@ -250,6 +250,12 @@ def test_every_kind_of_tensor_in_binary():
     assert rows[1]["e"] == ""
 
 
+def test_in_binary_nan_is_a_number_that_is_missing():
+    blob = np.array([1.5, np.nan], np.float32).tobytes()
+    given = [tensor("b", "FP32", [2], parameters={"binary_data_size": len(blob)})]
+    assert tensors.rows_of(FIELDS, given, blob, 10) == [{"b": 1.5}, {"b": None}]
+
+
 @pytest.mark.parametrize(
     "blob",
     [b"", b"\x01", b"\x05\x00\x00\x00ab", b"\xff\xff\xff\xff", bytes_tensor(b"a", b"b"), bytes_tensor(b"a") + b"x",

@@ -11,10 +11,12 @@ import tiny_writing
 
 from modelwright import kinds
 from modelwright.core.messages import PackageError
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Role
 from modelwright.package.packages import Package, read
 from modelwright.runtime.drivers.index.samples import IndexSamples
 from modelwright.runtime.drivers.once.samples import OnceSamples
+from modelwright.runtime.drivers.rerank.samples import same_body
 from modelwright.runtime.drivers.session.grounded_prompt import GroundedPrompts
 from modelwright.runtime.drivers.session.nested_functions import joined
 from modelwright.runtime.drivers.session.samples import SessionSamples
@@ -127,6 +129,27 @@ def test_a_function_that_writes_nothing_is_refused():
     for role in ("reply", "entails"):
         with pytest.raises(PackageError, match=rf"functions\.{role}"):
             session({"find": find, role: other})
+
+
+@pytest.mark.parametrize(
+    ("passage", "holds"), [("A lost card is blocked in one day.", True), (PASSAGES[0], False)]
+)
+def test_a_function_says_what_a_passage_holds(reply, passage, holds):
+    body = same_body()  # true where the passage has the word `day`, whatever the sentence says
+    states = dict(
+        zip(("passage", "sentence"), (body.states[one] for one in ("passage", "question")), strict=True)
+    )
+    signature = Signature.parse("entails(sentence: text, passage: text) -> same: boolean")
+    graph = body.graphs["model"].replace(b"question", b"sentence")  # of one length
+    states["same"] = body.states["same"]
+    entails = Package(replace(body, signature=signature, states=states, graphs={"model": graph}), "", 1)
+    found = session({"find": found_in((passage, PASSAGES[1])), "reply": reply, "entails": entails})
+    (row,) = found.answer({"messages": [dialogue("lost card")]})
+    said = row["reply"]
+    assert [one["passage"] for one in said.details["sources"]] == [passage]
+    by_words = unsupported(said.value, [passage], stands_by_words)
+    assert by_words, "it writes nonsense, which no words support"
+    assert said.details["unsupported"] == ([] if holds else by_words)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from modelwright.core.messages import PackageError
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.index.driver import FoundPlaces
 from modelwright.runtime.drivers.rerank.driver import ReadPlaces
@@ -61,6 +63,16 @@ def test_a_passage_that_is_found_second_comes_first(answer):
     # by its words the card comes first; `same` of the samples likes the passage with `day`
     assert row["answer"].value == frozenset({"b"})
     assert [one["id"] for one in row["answer"].details["choices"]] == ["b", "a"]
+
+
+def test_what_is_wrong_within_it_names_its_own_driver():
+    body = RerankSamples().body()
+    settings = copy.deepcopy(dict(body.settings))
+    settings["functions"]["same"]["files"]["x"] = "nowhere.bin"
+    with pytest.raises(PackageError) as caught:
+        Function(Package(replace(body, settings=settings), "", 1))
+    (problem,) = caught.value.problems
+    assert (problem.values["driver"], problem.values["key"]) == ("rerank", "functions.same")
 
 
 def test_candidates_beyond_the_first_keep_their_place():

@@ -181,7 +181,8 @@ def test_calls_of_tools_are_what_the_assistant_writes_and_what_is_not_read_is_co
 @pytest.mark.parametrize(
     ("odd", "why"),
     [
-        ({"conversations": shared("a", "b", "c")}, "last turn is of the role `user`"),
+        ({"conversations": shared("a", "b", "c")}, "`reply`: a dialogue whose last turn is of the role `user`"),
+        ({"conversations": shared("a", "")}, "`reply`: a dialogue without a text in turn 2"),
         ({"conversations": [*shared("a"), *shared("b"), {"from": "gpt", "value": "c"}]}, "follows one of `user`"),
         ({"conversations": [{"from": "gpt", "value": "c"}]}, "nothing stands before the answer"),
         ({"conversations": [{"from": "judge", "value": "c"}]}, "as the role of turn 1"),
@@ -201,6 +202,44 @@ def test_rows_that_do_not_fit_are_named_by_their_place_or_set_aside(
     assert why in str(error.value)
     found, _ = read(tmp_path, [*good[:5], odd, *good[5:]], invalid="drop")
     assert len(found) == ROWS
+
+
+ODD_OF_FORM: dict[str, tuple[Row, str]] = {
+    "alpaca": (
+        {"instruction": "翻倍", "history": [["你好", "在"], ["再见"]], "output": "是"},
+        "`messages`: a dialogue without a text in turn 4",
+    ),
+    "sharegpt": (
+        {"conversations": [*shared("你好"), *shared("在吗", "在")]},
+        "`messages`: a dialogue in which turn 2 (`user`) follows one of `user`",
+    ),
+    "openai": ({"messages": turns("你好", "在", "再见")}, "`reply`: a dialogue whose last turn is of the role `user`"),
+    "preference": (
+        {"prompt": turns("你好", "在"), "chosen": "是", "rejected": [{"from": "gpt", "value": "否"}]},
+        "`messages`: a dialogue in which turn 3 (`assistant`) follows one of `assistant`",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ODD_OF_FORM)
+def test_rows_of_each_form_that_do_not_alternate_are_named_by_the_column_that_is_wrong(
+    tmp_path: Path, form: str
+) -> None:
+    make, _ = FORMED[form]
+    odd, why = ODD_OF_FORM[form]
+    rows = [make(n) for n in range(ROWS)]
+    with pytest.raises(DataError, match="in row 4") as error:
+        read(tmp_path, [*rows[:3], odd, *rows[3:]], form=form)
+    assert why in str(error.value)
+    found, notices = read(tmp_path, [*rows[:3], odd, *rows[3:]], form=form, invalid="drop")
+    assert len(found) == ROWS
+    assert notices["data.refused-rows"].values["count"] == 1
+
+
+def test_of_single_verdicts_what_is_no_verdict_belongs_to_the_answer(tmp_path: Path) -> None:
+    rows = [VERDICTS["trl"](n) for n in range(ROWS)]
+    with pytest.raises(DataError, match=r"`reply`: .*in row 2"):
+        read(tmp_path, [rows[0], {**rows[1], "label": "perhaps"}, *rows[2:]])
 
 
 def test_a_function_of_a_text_takes_one_turn_and_empty_answers_are_named(tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ def new(
     example: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="EXAMPLE", help="Begin from an example: insurance-routing, credit-risk"
+            "--from",
+            metavar="EXAMPLE",
+            help="Begin from an example: assistant, chat, credit-risk, insurance-routing",
         ),
     ] = None,
     as_json: AsJson = False,

@@ -180,7 +180,8 @@ def _values(
         return [flat[row * width : (row + 1) * width] for row in range(shape[0])]
     if form.datatype == "BYTES":
         return [_text(one, name, form, most_depth) for one in flat]
-    return flat
+    # binary data has no null: as in an answer, NaN stands for a number that is missing
+    return [None if isinstance(one, float) and math.isnan(one) else one for one in flat]
 
 
 def _shape(tensor: Mapping[str, Any], name: str, form: TensorForm) -> list[int]:

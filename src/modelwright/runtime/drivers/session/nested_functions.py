@@ -19,7 +19,8 @@ from modelwright.package.content import Content
 from modelwright.package.graph_contents import contents
 from modelwright.package.packages import Package
 from modelwright.runtime.drivers.contract.body_graphs import require_graphs
-from modelwright.runtime.drivers.session.session_settings import DRIVER, FieldState, NestedEntry, bad_settings
+from modelwright.runtime.drivers.contract.settings_error import settings_error
+from modelwright.runtime.drivers.session.session_settings import DRIVER, FieldState, NestedEntry
 
 
 def joined(
@@ -72,15 +73,15 @@ def parted(body: Body, entries: Mapping[str, NestedEntry]) -> dict[str, Package]
 def _package(body: Body, name: str, entry: NestedEntry) -> Package:
     place = f"functions.{name}"
     if entry.driver == DRIVER:
-        raise bad_settings(place, error="a session within a session")
+        raise settings_error(body.driver, place, error=f"a session within one of the driver {body.driver}")
     wanted = [*entry.files.values(), *(path for one in entry.states.values() for path in one.assets.values())]
     if absent := sorted(set(wanted) - set(body.files)):
-        raise bad_settings(place, fault="file", name=absent[0])
+        raise settings_error(body.driver, place, fault="file", name=absent[0])
     try:
         signature = Signature.parse(entry.signature)
         fields = {one.name: one for one in (*signature.inputs, *signature.outputs)}
         if fields.keys() != entry.states.keys():
-            raise bad_settings(f"{place}.states", error="not those of the signature")
+            raise settings_error(body.driver, f"{place}.states", error="not those of the signature")
         states = {
             one: _state(
                 body, field, entry.states[one], Role.OUTPUT if field in signature.outputs else Role.INPUT
@@ -88,7 +89,7 @@ def _package(body: Body, name: str, entry: NestedEntry) -> Package:
             for one, field in fields.items()
         }
     except (ProjectError, ValueProblem, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise bad_settings(place, error=str(error)) from None
+        raise settings_error(body.driver, place, error=str(error)) from None
     own = Body(
         signature,
         entry.driver,

@@ -11,6 +11,7 @@ from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.shared.calling.offered_tools import text_of, tools_of
 from modelwright.kinds.shared.calling.tool_calls import ToolCall, arguments_of, with_calls
 from modelwright.kinds.turns import ASSISTANT, SYSTEM, TOOL, TOOLS, USER, role
+from modelwright.stages.data.forms.answer_problem import AnswerProblem
 
 Row = Mapping[str, object]
 Turn = dict[str, str]
@@ -85,12 +86,10 @@ def of_alpaca(row: Row) -> Conversation:
 def of_turns(row: Row, column: str) -> Conversation:
     """Read a list of turns whose last one is the answer, as ShareGPT and OpenAI's messages have it."""
     if row.get("label") is False:  # as rows of single verdicts have it
-        raise ValueProblem("value.disliked-answer")
+        raise AnswerProblem(ValueProblem("value.disliked-answer"))
     found = _Turns()
     _begin(found, row)
-    for raw in _listed(row.get(column)):
-        found.add(raw)
-    return _whole(found, _last(found), None, row)
+    return _whole(found, _answered(found, row.get(column)), None, row)
 
 
 def of_preference(row: Row) -> Conversation:
@@ -109,18 +108,16 @@ def of_verdict(row: Row, columns: Sequence[str]) -> Conversation:
     *_, place, mark = columns
     liked = verdict(row.get(mark))
     if liked is None:
-        raise ValueProblem("value.no-verdict", column=mark, shown=shown(row.get(mark)))
+        raise AnswerProblem(ValueProblem("value.no-verdict", column=mark, shown=shown(row.get(mark))))
     if len(columns) == len((place, mark)):
         found = _Turns()
         _begin(found, row)
-        for raw in _listed(row.get(place)):
-            found.add(raw)
-        answer: str | None = _last(found)
+        answer: str | None = _answered(found, row.get(place))
     else:
         stated = _answer(row, place)
         answer, found = stated.answer, _turns_before(row, stated)
     if answer is None or not answer.strip():
-        raise ValueProblem("value.verdict-without-answer", column=place)
+        raise AnswerProblem(ValueProblem("value.verdict-without-answer", column=place))
     return _whole(found, answer if liked else None, None if liked else answer, row)
 
 
@@ -164,12 +161,28 @@ def _begin(found: _Turns, row: Row) -> None:
         found.add({"role": SYSTEM, "content": system})
 
 
+def _answered(found: _Turns, stated: object) -> str:
+    """Read turns, and take the answer away from their end; raises AnswerProblem for what is none."""
+    *before, last = _listed(stated) or [None]
+    if last is None:
+        raise ValueProblem("value.no-turns")
+    for raw in before:
+        found.add(raw)
+    try:
+        found.add(last)
+    except ValueProblem as problem:
+        if before:
+            raise AnswerProblem(problem) from None
+        raise
+    return _last(found)
+
+
 def _last(found: _Turns) -> str:
     """Take the answer away from the end of the turns; raises ValueProblem where there is none."""
     if not found.turns:
         raise ValueProblem("value.no-turns")
     if found.turns[-1]["role"] != ASSISTANT:
-        raise ValueProblem("value.no-last-answer", role=found.turns[-1]["role"])
+        raise AnswerProblem(ValueProblem("value.no-last-answer", role=found.turns[-1]["role"]))
     return found.turns.pop()["content"]
 
 
@@ -226,7 +239,7 @@ def _listed(raw: object) -> Sequence[object]:
 def _text(raw: object) -> str | None:
     if raw is None or isinstance(raw, str):
         return raw or None
-    raise ValueProblem("value.not-a-text", shown=shown(raw))
+    raise AnswerProblem(ValueProblem("value.not-a-text", shown=shown(raw)))
 
 
 def _first(raw: Mapping[str, object], names: Sequence[str]) -> object:

@@ -17,6 +17,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.kinds.turns import SYSTEM, TOOLS, USER, is_dialogue
 from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.forms.answer_problem import AnswerProblem
 from modelwright.stages.data.forms.conversations import (
     Conversation,
     Row,
@@ -61,6 +62,7 @@ class _Cells:
     answers: list[object] = field(default_factory=list)
     rejected: list[object] = field(default_factory=list)
     refused: dict[int, ValueProblem] = field(default_factory=dict)
+    refused_answers: dict[int, ValueProblem] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     astray: int = 0
 
@@ -166,7 +168,7 @@ def _formed(
     taken = _reader(form, columns, given, keeps_tools=keeps_tools)
     is_text = not is_dialogue(given)
     others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
-    refused: dict[int, ValueProblem] = {}
+    refused: tuple[dict[int, ValueProblem], dict[int, ValueProblem]] = ({}, {})  # inputs, answers
     dropped: Counter[str] = Counter()
     astray = 0
     for chunk in table.chunks():
@@ -174,7 +176,8 @@ def _formed(
         columns_of_cells = [chunk[name].to_list() for name in table.columns]
         for place, values in enumerate(zip(*columns_of_cells, strict=True), spool.rows):
             _add(cells, taken, dict(zip(table.columns, values, strict=True)), place, is_text=is_text)
-        refused |= cells.refused
+        refused[0].update(cells.refused)
+        refused[1].update(cells.refused_answers)
         dropped += cells.dropped
         astray += cells.astray
         made = [series(names[0], cells.inputs), series(names[1], cells.answers)]
@@ -182,7 +185,9 @@ def _formed(
             made.append(series(LESS_LIKED, cells.rejected))
         spool.add(pl.DataFrame([*(chunk[name] for name in others), *made]))
     own = (LESS_LIKED,) if form in _WITH_LESS_LIKED else ()
-    found = replace(table, columns=(*others, *names, *own), cells=spool, refused={names[0]: refused})
+    found = replace(
+        table, columns=(*others, *names, *own), cells=spool, refused=dict(zip(names, refused, strict=True))
+    )
     return found, [*_of_form(form, table, columns), *_dropped(dropped, table), *_astray(astray, table)]
 
 
@@ -190,8 +195,11 @@ def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: i
     """Add a row; of one that is refused the cells show what it holds."""
     try:
         one = taken(row)
-    except ValueProblem as problem:
-        cells.refused[place] = problem
+    except (ValueProblem, AnswerProblem) as problem:
+        if isinstance(problem, AnswerProblem):
+            cells.refused_answers[place] = problem.problem
+        else:
+            cells.refused[place] = problem
         raw = json.dumps(row, ensure_ascii=False, default=str)[:_MOST_SHOWN]
         one = Conversation([{"role": USER, "content": raw}], raw)
     value: object = list(one.turns) or None

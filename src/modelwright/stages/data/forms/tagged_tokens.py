@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelwright.core.messages import ValueProblem, shown
+from modelwright.stages.data.forms.answer_problem import AnswerProblem
 
 _OUTSIDE = frozenset({"O", "o"})
 _ALONE, _BEGIN, _FURTHER, _LAST = frozenset("SU"), frozenset("B"), frozenset("IM"), frozenset("EL")
@@ -29,9 +30,13 @@ class TaggedText:
 
 def of_tagged(tokens: object, tags: object) -> TaggedText:
     """Return the text of tokens and the places of their tags; raises ValueProblem for lists that are none of both."""
-    words, marks = _strings(tokens), _strings(tags)
+    words = _strings(tokens)
+    try:
+        marks = _strings(tags)
+    except ValueProblem as problem:
+        raise AnswerProblem(problem) from None
     if len(words) != len(marks):
-        raise ValueProblem("value.tokens-and-tags", tokens=len(words), tags=len(marks))
+        raise AnswerProblem(ValueProblem("value.tokens-and-tags", tokens=len(words), tags=len(marks)))
     text, starts = _text(words)
     places: list[dict[str, object]] = []
     open_label, astray = None, 0
@@ -59,7 +64,7 @@ def _strings(raw: object) -> list[str]:
 def _parted(mark: str) -> tuple[str, str]:
     letter, dash, label = mark[:1].upper(), mark[1:2], mark[2:].strip()
     if letter not in _LETTERS or dash not in {"-", "_"} or not label:
-        raise ValueProblem("value.no-tag", shown=shown(mark))
+        raise AnswerProblem(ValueProblem("value.no-tag", shown=shown(mark)))
     return letter, label
 
 
