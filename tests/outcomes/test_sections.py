@@ -145,3 +145,16 @@ def test_a_section_of_no_rows_is_drawn_too(family):
     }
     section, findings = sealed(family, nothing[family], rows([]))
     assert section.draw("y", findings, []).lead
+
+
+def test_records_are_scored_by_their_fields():
+    shown = RecordOutcomes.of(
+        ['{"a": 1, "b": 2}'] * 2,
+        ['{"a": 1, "b": 3}', '{"a": 1, "b": 2}'],
+        written=np.ones(2, np.bool_),
+        cut=np.zeros(2, np.bool_),
+        likely=np.full((2, 2), np.nan),
+    )
+    section, findings = sealed("records", shown, rows(shown.truth))
+    (pairs,) = section.draw("y", findings, []).blocks
+    assert (pairs.score, [(one.id, one.score) for one in pairs.rows]) == ("field_f1", [("row-0", 0.5)])

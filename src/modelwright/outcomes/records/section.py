@@ -72,7 +72,7 @@ class RecordSection(Section[RecordOutcomes]):
         blocks: list[Block] = []
         if found.pairs:
             note = str(Phrase("section.records-note"))
-            blocks.append(TextPairs(str(Phrase("section.records-off")), found.pairs, note))
+            blocks.append(TextPairs(str(Phrase("section.records-off")), found.pairs, note, score="field_f1"))
         lead = Phrase(
             "section.text-lead", written=found.written, rows=found.rows, likely=found.likely or None
         )
