@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,22 @@ def test_a_failure_in_the_middle_is_the_last_event(spelling: Path, gate: Path) -
             (gate / str(place)).touch()
         assert httpx.post(f"{server.url}/measure", json={"height": 101}, timeout=60).status_code == 500
         assert httpx.post(f"{server.url}/measure", json={"height": 1}, timeout=60).is_success
+
+
+def test_an_answer_that_outlasts_the_server_ends_with_an_error(spelling: Path) -> None:
+    with running(Releases(spelling), drain_s=1.0) as server:
+        asked = {"url": f"{server.url}/measure", "json": {"height": 9}, "timeout": 60}
+        with httpx.stream("POST", **asked, headers=EVENTS) as response, ThreadPoolExecutor(1) as pool:
+            found = events(response)
+            assert next(found)[0] == "part"
+            whole = pool.submit(httpx.post, **asked)
+            deadline = time.monotonic() + 30
+            while server.gateway.rows_under_way < 2 and time.monotonic() < deadline:
+                time.sleep(0.005)
+            server.stop()
+            ((name, last),) = found
+            assert (name, last["error"]["id"]) == ("error", "serve.ending")
+            assert (whole.result().status_code, whole.result().json()["error"]["id"]) == (503, "serve.ending")
 
 
 def test_a_function_that_answers_once_has_an_end_as_well(linear: Server) -> None:

@@ -32,7 +32,7 @@ from modelwright.gateway.traffic.mirror import Mirror
 from modelwright.gateway.traffic.recording import Recorder
 from modelwright.gateway.traffic.route import VERSION_HEADER
 from modelwright.gateway.traffic.served import AnswerJson, Served
-from modelwright.gateway.traffic.service_errors import ServiceError, not_ready
+from modelwright.gateway.traffic.service_errors import ServiceError, ending, not_ready
 from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
 
 PROBABILITIES = "probabilities"
@@ -186,9 +186,11 @@ class Predictions:
         # A cancellation that reaches this point is either the client's leaving or the server's end.
         try:
             reply = await self._reply(served, rows, request)
-        except BaseException:
+        except BaseException as error:
             if departure.left:
                 raise exchange.ClientLeftError from None
+            if isinstance(error, asyncio.CancelledError):
+                raise ending() from None
             raise
         finally:
             departure.stop()

@@ -48,6 +48,11 @@ def unavailable() -> ServiceError:
     return ServiceError(Problem("serve.unavailable"), 503, _RETRY_AFTER_S)
 
 
+def ending() -> ServiceError:
+    """Return the error of a request that is not answered by the time when the server ends."""
+    return ServiceError(Problem("serve.ending"), 503, _RETRY_AFTER_S)
+
+
 def late(timeout_s: float) -> ServiceError:
     """Return the error of a request that was not answered in time."""
     return ServiceError(Problem("serve.timeout", seconds=timeout_s), 504)
