@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from modelwright.core.messages import MachineError, Notice
 from modelwright.core.messages.setting import setting
@@ -110,7 +111,7 @@ def _compiled(
     return _Compiled(notice, plain_s - step_s if taken else None, begin_s)
 
 
-def _by_processes(execution: Execution, step_s: float, one_s: float, threads: int) -> Notice:
+def by_processes(execution: Execution, step_s: float, one_s: float, threads: int) -> Notice:
     """Return what a step takes in several processes, and in one on as many threads."""
     return Notice(
         "plan.processes",
@@ -123,7 +124,7 @@ def _by_processes(execution: Execution, step_s: float, one_s: float, threads: in
     )
 
 
-def _exchange_s(network: Network, processes: int) -> float:
+def exchange_s(network: nn.Module, processes: int) -> float:
     """Return the seconds in which weights go to the other processes, and gradients come back."""
     numbers = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     return 2 * 4 * numbers * (processes - 1) / EXCHANGED_BYTES_S
@@ -168,7 +169,7 @@ def timed(
 
     def step_s(tried: Precision) -> float:
         varied = replace(recipe, augment=data.augment, precision=tried, optimiser=keys)
-        return timer(network, some.rows, varied, own, threads) + _exchange_s(network, processes)
+        return timer(network, some.rows, varied, own, threads) + exchange_s(network, processes)
 
     computed_in, timed_s = precision.quickest(requested, step_s, execution.device)
     notices = list[Notice]()
@@ -179,7 +180,7 @@ def timed(
             replace(recipe, augment=data.augment, precision=computed_in, optimiser=keys),
             own,
             threads,
-            timed_s - _exchange_s(network, processes),
+            timed_s - exchange_s(network, processes),
             compiled_for,
         )
         notices.append(tried.notice)
@@ -189,7 +190,7 @@ def timed(
     if processes > 1:
         as_one = replace(recipe, augment=data.augment, precision=computed_in, optimiser=together)
         one_s = timer(network, some.rows, as_one, batches, most_threads)
-        notices.append(_by_processes(execution, timed_s, one_s, most_threads))
+        notices.append(by_processes(execution, timed_s, one_s, most_threads))
     # by rows, for the last batch of an epoch may be smaller than the others, and so may one that is timed
     each_s = timed_s * (rows / epoch) / (sum(map(len, batches)) / len(batches))
     # values of one size are encoded once, before the first step, while memory holds them; else with every batch

@@ -22,10 +22,14 @@ _MOST_PARTS = 4
 
 
 class CausalObjective:
-    """-ln p of the learned tokens, their mean; numbers: the type in which products are computed."""
+    """-ln p of the learned tokens, their mean; numbers: the type in which products are computed.
 
-    def __init__(self, decoder: Decoder, numbers: str, device: str) -> None:
+    shares: parts that a step has at least, where it has as many rows: one for each process that reads some.
+    """
+
+    def __init__(self, decoder: Decoder, numbers: str, device: str, shares: int = 1) -> None:
         self._decoder, self._precision, self._device = decoder, numbers, device
+        self._shares = shares
         weights = sum(one.numel() for one in decoder.parameters())
         small = PART_TOKENS * max(1, min(_MOST_PARTS, _WEIGHTS // weights))
         self._most = small if device == "cpu" else GPU_PART_TOKENS
@@ -70,13 +74,19 @@ class CausalObjective:
     def parts(self, rows: TokenRows, batch: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], float]]:
         """Yield the parts of a batch, each with its share of the learned tokens."""
         whole = int(rows.learned[batch].sum())
-        for part in self.cut(rows.lengths, batch):
+        for part in self.shared(rows.lengths, batch):
             yield part, float(rows.learned[part].sum()) / whole
 
     def held(self, rows: TokenRows) -> Iterator[tuple[NDArray[np.int64], float]]:
         """Yield held-out rows by length, each part with its learned tokens."""
         for part in self.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):
             yield part, float(rows.learned[part].sum())
+
+    def shared(self, lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Yield the parts of a step, of which each process reads some."""
+        rows = -(-len(batch) // self._shares)
+        for begin in range(0, len(batch), rows):
+            yield from self.cut(lengths, batch[begin : begin + rows])
 
     def cut(self, lengths: NDArray[np.int64], order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield rows in their order, as many at once as have few enough tokens when they are filled up."""

@@ -66,12 +66,14 @@ class PreferenceObjective:
     Rafailov et al. 2023, equation 7.
 
     kept: what the mean -ln p of a chosen answer's tokens counts beside it, so that it does not become less likely, too
-    (Pang et al. 2024); numbers: the type in which products are computed.
+    (Pang et al. 2024); numbers: the type in which products are computed; shares: parts of a step at least.
     """
 
-    def __init__(self, decoder: Decoder, beta: float, kept: float, numbers: str, device: str) -> None:
+    def __init__(
+        self, decoder: Decoder, beta: float, kept: float, numbers: str, device: str, shares: int = 1
+    ) -> None:
         self._beta, self._kept, self._device = beta, kept, device
-        self._causal = CausalObjective(decoder, numbers, device)
+        self._causal = CausalObjective(decoder, numbers, device, shares)
 
     @property
     def module(self) -> Decoder:
@@ -98,7 +100,7 @@ class PreferenceObjective:
 
     def parts(self, rows: PairRows, batch: Batch) -> Iterator[tuple[Batch, float]]:
         """Yield the parts of a batch, each with its share of the pairs."""
-        for part in self._causal.cut(rows.lengths, batch):
+        for part in self._causal.shared(rows.lengths, batch):
             yield part, len(part) / len(batch)
 
     def held(self, rows: PairRows) -> Iterator[tuple[Batch, float]]:

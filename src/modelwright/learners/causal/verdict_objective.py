@@ -90,7 +90,7 @@ class VerdictObjective:
     is learned along it.
 
     shares: what a liked answer and another one count; kept: what the mean -ln p of a liked answer's tokens counts
-    beside it; numbers: the type in which products are computed.
+    beside it; numbers: the type in which products are computed; parts: of a step at least.
     """
 
     def __init__(
@@ -101,9 +101,10 @@ class VerdictObjective:
         shares: tuple[float, float],
         numbers: str,
         device: str,
+        parts: int = 1,
     ) -> None:
         self._beta, self._kept, self._shares, self._device = beta, kept, shares, device
-        self._causal = CausalObjective(decoder, numbers, device)
+        self._causal = CausalObjective(decoder, numbers, device, parts)
         self._whole: Batch = np.zeros(0, np.int64)  # whose drift counts in the loss of each of its parts
         self._drift: Tensor | None = None
 
@@ -139,7 +140,7 @@ class VerdictObjective:
     def parts(self, rows: VerdictRows, batch: Batch) -> Iterator[tuple[Batch, float]]:
         """Yield the parts of a batch, each with its share of the rows."""
         self._begin(batch)
-        for part in self._causal.cut(rows.lengths, batch):
+        for part in self._causal.shared(rows.lengths, batch):
             yield part, len(part) / len(batch)
 
     def held(self, rows: VerdictRows) -> Iterator[tuple[Batch, float]]:

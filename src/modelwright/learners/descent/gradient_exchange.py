@@ -49,7 +49,7 @@ def group(ranks: Ranks, device: torch.device) -> Iterator[None]:
     os.environ[_INTERFACE] = given or "lo"
     try:
         ranks.meet()
-        with _connected(ranks):
+        with connected(ranks):
             distributed.init_process_group(
                 backend, store=store, rank=ranks.rank, world_size=ranks.size, timeout=_LONGEST
             )
@@ -64,7 +64,7 @@ def group(ranks: Ranks, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def _connected(ranks: Ranks) -> Iterator[None]:
+def connected(ranks: Ranks) -> Iterator[None]:
     """Raise MachineError where a connection breaks since another process has ended."""
     try:
         yield
@@ -104,7 +104,7 @@ class GradientExchange:
         out in one of them.
         """
         run, weights = self._run, list(self._run.weights.values())
-        with _connected(self._ranks):
+        with connected(self._ranks):
             self._send(batch, len(parts))
         found, lost = list[tuple[float, Seen]](), False
         # of each weight its gradient, of the weight's shape; None where no part has given one
@@ -113,7 +113,7 @@ class GradientExchange:
             # N parts at a time, this rank's among them: vectors (length,), one of each rank
             own = self._vector.of_part(rows, batch, parts[begin], begin)
             vectors = [torch.empty_like(own) for _ in range(self._ranks.size)]
-            with _connected(self._ranks):
+            with connected(self._ranks):
                 distributed.gather(own, vectors, dst=0)
             for vector in vectors[: len(parts) - begin]:
                 lost = lost or bool(vector[_LOST])
@@ -133,7 +133,7 @@ class GradientExchange:
 
     def end(self) -> None:
         """Tell the other ranks that there are no more steps."""
-        with _connected(self._ranks):
+        with connected(self._ranks):
             distributed.broadcast(self._header(_END), src=0)
 
     def _send(self, batch: Rows, parts: int) -> None:

@@ -21,8 +21,10 @@ from modelwright.core.messages import MachineError, Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.learners.contract.ending import TrainingEnd
+from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys
 from modelwright.learners.descent import divergence, trainer
+from modelwright.learners.descent.plain_exchange import PlainExchange, exchanging, serve
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
@@ -87,7 +89,10 @@ def _within_memory() -> Iterator[None]:
 
 
 class PlainRun:
-    """A training under way: weights, their average, what the optimiser remembers, and the scores so far."""
+    """A training under way: weights, their average, what the optimiser remembers, and the scores so far.
+
+    averaged: the weights that learn, and what else of the module is averaged.
+    """
 
     def __init__(
         self, objective: Objective[Any], rows: Any, recipe: PlainRecipe, *, steps: int, seed: int
@@ -100,21 +105,22 @@ class PlainRun:
         self.step = 0
         self.norm, self.rate = 0.0, 0.0
         self.history: list[Score] = []
+        self.exchange: PlainExchange | None = None  # with other processes, which read parts of each step
         self._scaling = Scaling.of(recipe.precision)
-        self._weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
+        self.weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
         self._buffers = dict(module.named_buffers())
         floats = {name: one for name, one in self._buffers.items() if one.is_floating_point()}
-        self._averaged: dict[str, Tensor] = {**self._weights, **floats}
+        self.averaged: dict[str, Tensor] = {**self.weights, **floats}
         # an average that is the last weights is no copy of them: of a large model each copy counts
         self._copied = recipe.average.name != "none"
         self.average = (
-            {name: one.detach().clone() for name, one in self._averaged.items()}
+            {name: one.detach().clone() for name, one in self.averaged.items()}
             if self._copied
-            else self._averaged
+            else self.averaged
         )
         groups: dict[WeightGroup, list[nn.Parameter]] = {}
         hidden = _hidden(module)
-        for weight in self._weights.values():
+        for weight in self.weights.values():
             # gains and biases (one axis) are not decayed: they are few, and to shrink them changes what a layer gives
             decay = recipe.decay if weight.ndim > 1 else 0.0
             groups.setdefault(WeightGroup(recipe.rate, decay, weight in hidden), []).append(weight)
@@ -128,15 +134,14 @@ class PlainRun:
         """
         self._objective.module.train()
         while True:
-            torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
+            self._draw()
             with _within_memory():
                 # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
-                value = sum(self._add_gradient(part, share) for part, share in self._parts(batch))
-            if self._scaling.undo(self._weights.values()):
+                value = self._add_gradients(batch)
+            if self._scaling.undo(self.weights.values()):
                 break
             # the same rows again, at half of the scale
-            for one in self._optimisers:
-                one.zero_grad()
+            self.forget()
             if self._scaling.scale < 1.0:
                 raise ProjectError(self._too_high(batch))
         self.rate = self._recipe.rate * self._recipe.schedule.share(
@@ -145,26 +150,65 @@ class PlainRun:
         for group in (group for one in self._optimisers for group in one.param_groups):
             group["lr"] = self.rate
         most = math.inf if self._recipe.optimiser.clip is None else self._recipe.optimiser.clip
-        self.norm = float(nn.utils.clip_grad_norm_(list(self._weights.values()), most))
+        self.norm = float(nn.utils.clip_grad_norm_(list(self.weights.values()), most))
         step_all(self._optimisers)
         self.step += 1
         if self._copied:
             weight_of_new = averaging.share(self._recipe.average, self.step, self._steps)
             with torch.no_grad():
-                for name, weight in self._averaged.items():
+                for name, weight in self.averaged.items():
                     self.average[name].lerp_(weight, weight_of_new)
         return value
 
-    def _parts(self, batch: Batch) -> Iterable[tuple[Batch, float]]:
-        return self._objective.parts(self._rows, batch)
+    def parts(self, batch: Batch) -> list[tuple[Batch, float]]:
+        """Return the parts of a step's rows, each with its share of the loss."""
+        return list(self._objective.parts(self._rows, batch))
 
-    def _add_gradient(self, part: Batch, share: float) -> float:
+    def read_part(self, part: Batch, share: float) -> float:
+        """Add the gradient of a part, and return its loss; of one that is no finite number there is none."""
         loss = self._objective.loss(self._rows, part, self._seed, self.step) * share
         value = float(loss.detach())
-        if not np.isfinite(value):
-            raise ProjectError(self._too_high(part))
-        if loss.requires_grad:
+        # the step is refused or taken again, and its other parts are read for nothing
+        if np.isfinite(value) and loss.requires_grad:
             (loss * self._scaling.scale).backward()  # type: ignore[no-untyped-call]
+        return value
+
+    @property
+    def scale(self) -> float:
+        """Return what the loss is multiplied by."""
+        return self._scaling.scale
+
+    def follow(self, step: int, scale: float) -> None:
+        """Stand before a step that another process takes, whose loss is scaled so."""
+        self.step, self._scaling.scale = step, scale
+        self._objective.module.train()
+        self._draw()
+
+    def forget(self) -> None:
+        """Drop all gradients."""
+        for one in self._optimisers:
+            one.zero_grad()
+
+    def _draw(self) -> None:
+        torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
+
+    def _add_gradients(self, batch: Batch) -> float:
+        """Let the weights have the gradient of a batch, and return its loss; raises ProjectError for none."""
+        if self.exchange is not None:
+            losses = self.exchange.add(batch)
+            wrong = [
+                part
+                for (part, _), loss in zip(self.parts(batch), losses, strict=True)
+                if not np.isfinite(loss)
+            ]
+            if wrong:
+                raise ProjectError(self._too_high(wrong[0]))
+            return sum(losses)
+        value = 0.0
+        for part, share in self.parts(batch):
+            value += (loss := self.read_part(part, share))
+            if not np.isfinite(loss):
+                raise ProjectError(self._too_high(part))
         return value
 
     def _too_high(self, batch: Batch) -> Problem:
@@ -180,8 +224,8 @@ class PlainRun:
         """Score the averaged weights on rows that nothing is learned from; tell whether they are the best so far."""
         kept: Mapping[str, Tensor] = {}
         if self._copied:
-            kept = {name: one.detach().clone() for name, one in self._averaged.items()}
-            put(self._averaged, self.average)
+            kept = {name: one.detach().clone() for name, one in self.averaged.items()}
+            put(self.averaged, self.average)
         self._objective.module.eval()
         losses, weights = [], []
         with torch.no_grad(), _within_memory():
@@ -189,7 +233,7 @@ class PlainRun:
                 # the same draws at every evaluation, so that losses can be compared
                 losses.append(float(self._objective.loss(held, batch, self._seed, HELD + number)))
                 weights.append(weight)
-        put({name: self._averaged[name] for name in kept}, kept)
+        put({name: self.averaged[name] for name in kept}, kept)
         # without validation rows the newest weights are kept
         loss = float(np.average(losses, weights=weights)) if losses else float(-self.step)
         before = min((one.rank for one in self.history), default=None)
@@ -198,11 +242,11 @@ class PlainRun:
 
     def save(self, path: Path, shown: Mapping[str, Any]) -> None:
         """Write the checkpoint."""
-        tensors: dict[str, Tensor] = {f"weight.{name}": one for name, one in self._weights.items()}
+        tensors: dict[str, Tensor] = {f"weight.{name}": one for name, one in self.weights.items()}
         tensors |= {f"buffer.{name}": one for name, one in self._buffers.items()}
         if self._copied:
             tensors |= {f"average.{name}": one for name, one in self.average.items()}
-        memory = remembered(self._optimisers, self._weights)
+        memory = remembered(self._optimisers, self.weights)
         tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
         note: dict[str, Any] = {"step": self.step, "shown": dict(shown), "scaling": asdict(self._scaling)}
         note["history"] = [asdict(one) for one in self.history]
@@ -213,11 +257,11 @@ class PlainRun:
         self.step = note["step"]
         self.history = [Score.of(one) for one in note["history"]]
         self._scaling = Scaling(**note.get("scaling", {}))
-        put(self._weights, {name: tensors[f"weight.{name}"] for name in self._weights})
+        put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
         if self._copied:
             put(self.average, {name: tensors[f"average.{name}"] for name in self.average})
-        remember(self._optimisers, self._weights, checkpoint.named(tensors, _REMEMBERED))
+        remember(self._optimisers, self.weights, checkpoint.named(tensors, _REMEMBERED))
 
     def ended(self) -> bool:
         """Tell whether all steps are taken, or validation gains no more."""
@@ -228,7 +272,7 @@ class PlainRun:
 
     def keep(self, best: Mapping[str, Tensor]) -> None:
         """Put weights that `average` had into the module."""
-        put(self._averaged, best)
+        put(self.averaged, best)
         self._objective.module.eval()
 
 
@@ -253,27 +297,33 @@ class DrawnRows(Protocol):
 
 def take_all(
     run: PlainRun, rows: DrawnRows, held: DrawnRows, *, steps: int, batch: int, seed: int, scratch: Path,
-    progress: Progress, end: TrainingEnd,
+    progress: Progress, end: TrainingEnd, ranks: Ranks | None = None,
 ) -> list[Score]:  # fmt: skip
     """Take all steps, put the averaged weights with the least loss on validation into the module, return the scores.
 
     Resumes from the checkpoint in `scratch`, where there is one, to the same bits. end: where it ends before its last
-    step; the steps before are the same.
+    step; the steps before are the same. ranks: processes that share the parts of each step; one that is not the first
+    computes gradients, and ends by RankEnded.
     """
+    ranks = ranks or Ranks()
+    if ranks.rank:
+        serve(run, ranks)
+        raise RankEnded
     run.last, run.diverged = end.last(steps), scratch / "diverged.json"
     per_epoch = trainer.epoch_steps(len(rows), batch)
-    trainer.take_steps(
-        run,
-        _batches(rows, run, batch, seed, per_epoch),
-        run.learn,
-        held,
-        trainer.evaluation_steps(steps, per_epoch),
-        steps=steps,
-        scratch=scratch,
-        progress=progress,
-        ending=end,
-        errors=False,
-    )
+    with exchanging(run, ranks):
+        trainer.take_steps(
+            run,
+            _batches(rows, run, batch, seed, per_epoch),
+            run.learn,
+            held,
+            trainer.evaluation_steps(steps, per_epoch),
+            steps=steps,
+            scratch=scratch,
+            progress=progress,
+            ending=end,
+            errors=False,
+        )
     return run.history
 
 

@@ -17,7 +17,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.learners import devices, timing
-from modelwright.learners.budget import TrainingCosts
+from modelwright.learners.budget import TrainingCosts, by_processes, exchange_s
 from modelwright.learners.causal.causal_objective import CausalObjective
 from modelwright.learners.causal.preference_objective import PairRows, PreferenceObjective
 from modelwright.learners.causal.token_rows import TokenRows
@@ -38,7 +38,7 @@ from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.sample import STARTUP_S
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
-from modelwright.storage.formats.plan import Machine
+from modelwright.storage.formats.plan import Execution, Machine
 
 _RATES = {"full": 5e-5, "lora": 5e-4}
 _PREFER_RATES = {"full": 5e-6, "lora": 1e-4}
@@ -71,16 +71,17 @@ class _Begin:
         return 1 / 2 if isinstance(self.rows, VerdictRows) else 1 / 3
 
     def objective(
-        self, numbers: str, device: str
+        self, numbers: str, device: str, processes: int
     ) -> CausalObjective | PreferenceObjective | VerdictObjective:
-        """Return what is made small; numbers: the type in which products are computed."""
-        prefer, rows = self.options.prefer, self.rows
+        """Return what is made small; numbers: the type in which products are computed; processes: that read steps."""
+        prefer, rows, decoder = self.options.prefer, self.rows, self.decoder
         if prefer is None:
-            return CausalObjective(self.decoder, numbers, device)
+            return CausalObjective(decoder, numbers, device, processes)
+        beta, kept = prefer.beta, prefer.kept
         if isinstance(rows, VerdictRows):
             shares = rows.shares(prefer.liked)
-            return VerdictObjective(self.decoder, prefer.beta, prefer.kept, shares, numbers, device)
-        return PreferenceObjective(self.decoder, prefer.beta, prefer.kept, numbers, device)
+            return VerdictObjective(decoder, beta, kept, shares, numbers, device, processes)
+        return PreferenceObjective(decoder, beta, kept, numbers, device, processes)
 
     def notices(self) -> Iterator[Notice]:
         most = MOST_CONTEXT if self.options.from_nothing else self.decoder.shape.context
@@ -112,11 +113,18 @@ def forecast(
         _adapt(begin.decoder, options)
         rows = begin.rows
         batch = min(training.batch, len(rows))
-        execution = devices.execution(training.device, machine)
+        execution = devices.execution(training.device, machine, training.processes)
+        processes = execution.processes
         begin.decoder.to(execution.device)
         typical = _typical(rows, batch)
         timed = partial(
-            _timed, begin, typical, options, training, threads=machine.cores, device=execution.device
+            _timed,
+            begin,
+            typical,
+            options,
+            training,
+            threads=max(1, machine.cores // processes),
+            execution=execution,
         )
         found: dict[str, tuple[float, float]] = {}
 
@@ -126,15 +134,21 @@ def forecast(
 
         computed_in, _ = precision.quickest(training.precision, step_s, execution.device)
         part_s, update_s = found[computed_in]
+        one_s, _ = timed(computed_in, threads=machine.cores) if processes > 1 else (part_s, 0.0)
     epoch = trainer.epoch_steps(len(rows), batch)
-    parts = _parts_of_an_epoch(begin, batch, typical, execution.device)
+    # of the first process, and of all: what one alone would read
+    parts, whole = (_parts_of_an_epoch(begin, batch, typical, execution, every) for every in (processes, 1))
+    shared_s = part_s * parts / epoch + update_s + exchange_s(begin.decoder, processes)
+    one_step_s = one_s * whole / epoch + update_s
+    slower = [by_processes(execution, shared_s, one_step_s, machine.cores)] if processes > 1 else []
     held = min(_HELD, data.expected_validation)
-    row_s = part_s * parts / len(rows) * begin.forward_share  # without gradients
+    row_s = part_s * whole / len(rows) * begin.forward_share  # without gradients
     # of preferences, what the decoder gives to the answers before it learns, and at most 128 of them afterwards
     known_s = row_s * (len(rows) + held + 2 * _HELD) if options.prefer is not None else 0.0
     costs = TrainingCosts(
-        before_s=STARTUP_S + begin_s * (1 + held / len(rows)) + known_s,
-        step_s=part_s * parts / epoch + update_s,
+        # other processes begin as the first has begun
+        before_s=(STARTUP_S + begin_s * (1 + held / len(rows))) * min(2, processes) + known_s,
+        step_s=shared_s,
         row_s=row_s,
         epoch=epoch,
         validation=held,
@@ -165,7 +179,7 @@ def forecast(
             tokens=float(rows.lengths.mean()),
             held=held,
         ),
-        warnings=(*begin.notices(), *_unread(data.train, options), *endless(begin.weights, options)),
+        warnings=(*begin.notices(), *slower, *_unread(data.train, options), *endless(begin.weights, options)),
         precision=computed_in,
         execution=execution,
     )
@@ -184,7 +198,7 @@ def learn(
         held = begin.held(data.held)
         merge = _adapt(begin.decoder, options)
         decoder = begin.decoder.to(device)
-        objective = begin.objective(setup.precision, device)
+        objective = begin.objective(setup.precision, device, setup.execution.processes)
         rows = begin.rows
         if not isinstance(objective, CausalObjective):
             assert not isinstance(rows, TokenRows)
@@ -203,6 +217,7 @@ def learn(
             scratch=scratch,
             progress=progress,
             end=setup.ending.of(),
+            ranks=setup.ranks,
         )
         found = _preferred(objective, options, rows, held)
         merge()
@@ -324,10 +339,11 @@ def _timed(
     tried: Precision,
     *,
     threads: int,
-    device: str,
+    execution: Execution,
 ) -> tuple[float, float]:
     """Return the seconds of a part of a step, forwards and backwards, and those of the optimiser's update."""
-    objective: Any = begin.objective(tried, device)
+    device = execution.device
+    objective: Any = begin.objective(tried, device, execution.processes)
     # a rate of 0 takes as long, and leaves the weights as they are
     still = replace(_recipe(options, training), rate=0.0, precision=tried)
     run = PlainRun(objective, begin.rows, still, steps=_MANY_STEPS, seed=0)
@@ -340,9 +356,12 @@ def _timed(
     return read_s, max(0.0, whole_s - read_s)
 
 
-def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -> float:
-    """Return how many times the tokens of the part that was timed an epoch reads, filled up as it is read."""
-    objective: Any = begin.objective("float32", device)
+def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, execution: Execution, every: int) -> float:
+    """Return how many times the tokens of the part that was timed an epoch reads, filled up as it is read.
+
+    every: of so many parts of a step one, the first among them.
+    """
+    objective: Any = begin.objective("float32", execution.device, execution.processes)
     rows = begin.rows
     timed, _ = next(iter(objective.parts(rows, typical)))
 
@@ -350,7 +369,7 @@ def _parts_of_an_epoch(begin: _Begin, batch: int, typical: Batch, device: str) -
         return int(rows.lengths[part].max()) * len(part)
 
     drawn = rows.shuffled(batch, 0, 0)
-    read = sum(tokens(part) for one in drawn for part, _ in objective.parts(rows, one))
+    read = sum(tokens(part) for one in drawn for part, _ in list(objective.parts(rows, one))[::every])
     return read / tokens(timed)
 
 

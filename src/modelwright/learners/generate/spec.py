@@ -17,6 +17,7 @@ from modelwright.learners.contract.training import (
     Epochs,
     LearningRate,
     Precision,
+    Processes,
     WeightDecay,
 )
 from modelwright.learners.weights.resolving import NOTHING
@@ -204,6 +205,7 @@ class GenerateTraining(BaseModel):
         description="what steps compute in; None: bfloat16 where the processor has it and a step is quicker",
     )
     device: Device = "auto"
+    processes: Processes = 1
     optimiser: OptimiserKeys = Field(OptimiserKeys(), description="how a step follows from a gradient")
     schedule: ScheduleKeys = Field(
         ScheduleKeys(), description="how the learning rate changes; by default linear, of which 10 % rise"
