@@ -307,3 +307,34 @@ def test_pieces_of_a_text_are_grouped_by_its_file(tmp_path: Path) -> None:
     found = splits_of(tmp_path, "file")
     assert sorted(found) == sorted(names)
     assert all(len(splits) == 1 for splits in found.values())
+
+
+def test_rows_of_a_document_that_nobody_has_grouped_are_said(tmp_path: Path) -> None:
+    function = "route(question: text, context: text) -> topic: category"
+    texts = [f"The document number {n} tells at some length about cats and dogs." for n in range(60)]
+    rows = [
+        {"question": f"{n}, {one}?", "context": texts[n], "topic": "ab"[one % 2]}
+        for n in range(60)
+        for one in range(2)
+    ]
+    _, notices = read(tmp_path, rows, function)
+    said = notices["data.shared-text"]
+    assert (said.values["column"], said.values["count"], said.values["rows"]) == ("context", 120, 120)
+    assert "data.group: context" in said.next_step
+    _, notices = read(tmp_path, rows, function, group="context", **GROUPED)
+    assert "data.shared-text" not in notices
+    _, notices = read(tmp_path, [{**row, "context": "short"} for row in rows], function)
+    assert "data.shared-text" not in notices
+
+
+def test_rows_that_go_on_with_the_dialogue_of_another_are_said(tmp_path: Path) -> None:
+    rows = []
+    for n in range(15):
+        begun = turns(f"{n}?", f"{n}!", "And more?", "No.")
+        rows += [{"messages": begun[:2]}, {"messages": begun}]
+    _, notices = read(tmp_path, rows)
+    said = notices["data.shared-text"]
+    assert (said.values["column"], said.values["count"]) == ("messages", 30)
+    assert "which dialogue" in said.next_step
+    _, notices = read(tmp_path, [{"messages": turns(f"{n}?", "Yes.")} for n in range(ROWS)])
+    assert "data.shared-text" not in notices

@@ -37,6 +37,7 @@ from modelwright.stages.data.classes import ClassCounts, class_problems, count_c
 from modelwright.stages.data.columns.leakage import leaks
 from modelwright.stages.data.columns.look_alikes import look_alikes
 from modelwright.stages.data.columns.settled import settled_inputs
+from modelwright.stages.data.columns.shared_texts import shared_texts
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
 from modelwright.stages.data.columns.written import Written
 from modelwright.stages.data.config import GROUP, DataConfig
@@ -178,6 +179,7 @@ def make(
         *spelled.notices(),
         *look_alikes(checked, columns),
         *leaks(checked, columns),
+        *shared_texts(checked, columns, config.group),
         *column_remarks(described),
         *notices(checked, config, counts, rows),
         *_of_twins(checked, rows),
