@@ -50,11 +50,7 @@ def _is_text(field: Field) -> bool:
 def _shared(values: pl.Series) -> int:
     """Return how many texts (n,) stand in another row, too; none where they are short."""
     there = values.drop_nulls()
-    if (
-        there.dtype != pl.String
-        or not len(there)
-        or float(there.str.len_chars().mean() or 0) < LEAST_CHARACTERS
-    ):  # type: ignore[arg-type]
+    if there.dtype != pl.String or int(there.str.len_chars().sum()) < LEAST_CHARACTERS * max(len(there), 1):
         return 0
     return int(there.is_duplicated().sum())
 
