@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from modelwright.learners.compressing.attention_groups import AttentionGroup, Projection, attentions
-from modelwright.learners.compressing.channels import from_those_kept, products, ridge
+from modelwright.learners.compressing.channels import products
+from modelwright.learners.compressing.kept_channels import from_those_kept, ridge
 from modelwright.learners.compressing.material import Material
 
 _APART, _APART_KEYS = (0, 2, 1, 3), (0, 2, 3, 1)  # of (batch, length, heads, size), as attention takes it

@@ -8,7 +8,6 @@ all of them (as in He et al. 2017, section 3.1); no gradient is taken.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,10 +16,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from modelwright.learners.compressing.channel_groups import groups
+from modelwright.learners.compressing.kept_channels import from_those_kept, left_of, those_kept
 from modelwright.learners.compressing.material import CALIBRATED, Material, flowing
-
-_MULTIPLE = 8  # of channels that stay: the runtime's kernels take so many at once
-_RIDGE = 1e-4  # of the mean square of a channel
 
 
 def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
@@ -51,11 +48,6 @@ def prune(model: onnx.ModelProto, share: float, material: Material) -> int:
     return gone
 
 
-def left_of(count: int, share: float) -> int:
-    """Return how many of so many channels stay, a multiple of 8."""
-    return min(count, max(_MULTIPLE, _MULTIPLE * math.ceil(count * (1.0 - share) / _MULTIPLE - 1e-9)))
-
-
 def _set(tensor: onnx.TensorProto, values: NDArray[np.floating]) -> None:
     tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values, np.float32), tensor.name))
 
@@ -64,20 +56,6 @@ def _reading(values: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
     """Return for each channel the sum of squares of the weights that read it, (channels,)."""
     others = tuple(one for one in range(values.ndim) if one != axis)
     return np.asarray(np.square(values.astype(np.float64)).sum(axis=others))
-
-
-def from_those_kept(square: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return what gives all channels from those that stay, by least squares, (kept, all).
-
-    square: the channels' products with each other, (all, all).
-    """
-    inner = square[np.ix_(kept, kept)]
-    return np.asarray(np.linalg.solve(inner + ridge(inner) * np.eye(len(kept)), square[kept]))
-
-
-def ridge(square: NDArray[np.float64]) -> float:
-    """Return what is added to the diagonal of products before they are inverted."""
-    return float(_RIDGE * np.trace(square) / len(square) + 1e-12)
 
 
 def products(
@@ -94,22 +72,3 @@ def products(
             flat = moved.reshape(-1, moved.shape[-1])
             sums[name] = sums.get(name, 0.0) + (flat.T @ flat).astype(np.float64)
     return sums
-
-
-def those_kept(square: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Return which channels stay, in their order: each the one of which those before it leave most unexplained."""
-    left = np.diag(square).copy()
-    rows = np.zeros((count, len(square)))
-    chosen: list[int] = []
-    for step in range(count):
-        place = int(np.argmax(left))
-        if left[place] <= 0.0:  # the others hold nothing of their own: the first of them
-            rest = [one for one in range(len(square)) if one not in set(chosen)]
-            chosen += rest[: count - step]
-            break
-        chosen.append(place)
-        row = (square[place] - rows[:step, place] @ rows[:step]) / math.sqrt(left[place])
-        rows[step] = row
-        left = left - np.square(row)
-        left[chosen] = -1.0
-    return np.array(sorted(chosen), np.int64)

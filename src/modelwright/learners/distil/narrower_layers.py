@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.core.signature import Signature
-from modelwright.learners.compressing.channels import from_those_kept, left_of, those_kept
+from modelwright.learners.compressing.kept_channels import from_those_kept, left_of, those_kept
 from modelwright.learners.distil import pretrained_layers
 from modelwright.learners.distil.pretrained_layers import OF_TEXTS
 from modelwright.learners.networks.network import Network
