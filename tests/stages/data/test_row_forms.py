@@ -323,8 +323,13 @@ def test_rows_of_a_document_that_nobody_has_grouped_are_said(tmp_path: Path) -> 
     assert "data.group: context" in said.next_step
     _, notices = read(tmp_path, rows, function, group="context", **GROUPED)
     assert "data.shared-text" not in notices
-    _, notices = read(tmp_path, [{**row, "context": "short"} for row in rows], function)
-    assert "data.shared-text" not in notices
+    phrase = "Nothing else is known about the matter that this is about."
+    for others in (
+        [{**row, "context": row["context"][:22]} for row in rows],
+        rows[:60] + [{**row, "context": phrase} for row in rows[60:]],
+    ):
+        _, notices = read(tmp_path, others, function)
+        assert "data.shared-text" not in notices, "names and phrases are no documents"
 
 
 def test_rows_that_go_on_with_the_dialogue_of_another_are_said(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ MOST_ROWS = 20_000  # the first: rows of a document mostly stand beside each oth
 FEWEST_ROWS = 20
 LEAST_CHARACTERS = 40  # on average; a shorter text is a name, which rows may well share
 LEAST_SHARE = 0.5  # of the rows
+MOST_OF_ONE = (
+    0.1  # of the rows, and not more than so many on average: a text that stands everywhere is a phrase
+)
+MOST_ON_AVERAGE = 50
 
 
 def shared_texts(checked: Checked, layout: Layout, group: str | None) -> Iterator[Notice]:
@@ -51,6 +55,9 @@ def _shared(values: pl.Series) -> int:
     """Return how many texts (n,) stand in another row, too; none where they are short."""
     there = values.drop_nulls()
     if there.dtype != pl.String or int(there.str.len_chars().sum()) < LEAST_CHARACTERS * max(len(there), 1):
+        return 0
+    counts = there.value_counts(sort=True)["count"]  # (distinct texts,)
+    if counts[0] > MOST_OF_ONE * len(there) or len(there) > MOST_ON_AVERAGE * len(counts):
         return 0
     return int(there.is_duplicated().sum())
 
