@@ -179,7 +179,13 @@ def forecast(
             tokens=float(rows.lengths.mean()),
             held=held,
         ),
-        warnings=(*begin.notices(), *slower, *_unread(data.train, options), *endless(begin.weights, options)),
+        warnings=(
+            *begin.notices(),
+            *slower,
+            *_unread(data.train, options),
+            *_in_turns(signature, data.train, begin.weights),
+            *endless(begin.weights, options),
+        ),
         precision=computed_in,
         execution=execution,
     )
@@ -382,6 +388,18 @@ def _unread(train: Examples, options: GenerateOptions) -> Iterator[Notice]:
     """Yield that rejected answers are not read, where rows have some."""
     if options.prefer is None and any(one is not None for one in train.less_liked or ()):
         yield Notice("generate.preferences-unread", line=setting("model.prefer", {"beta": 0.1}))
+
+
+def _in_turns(signature: Signature, train: Examples, weights: DecoderWeights) -> Iterator[Notice]:
+    """Yield of how many rows nothing asks for the text, where the template takes it for an answer to nothing."""
+    template = weights.template
+    if template is None or template.goes_on:
+        return
+    inputs = [train.columns[field.name] for field in signature.inputs]
+    count = sum(all(one is None for one in row) for row in zip(*inputs, strict=True))
+    if count:
+        line = setting("model.template", {"goes_on": True})
+        yield Notice("generate.documents-in-turns", count=count, rows=len(train), line=line)
 
 
 def endless(weights: DecoderWeights, options: GenerateOptions) -> Iterator[Notice]:
