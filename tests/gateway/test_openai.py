@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import tiny_decoder
 import tiny_writing
 from tiny_serving import Releases, linear_body, running, sealed
 
@@ -213,7 +214,11 @@ def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
         ({"top_logprobs": 2}, 400, "request.option", "top_logprobs"),
         ({"stream_options": {"include_usage": True}}, 400, "request.option", "stream_options"),
         ({"stream": "yes"}, 400, "request.option", "stream"),
-        ({"presence_penalty": 1}, 400, "request.unsupported", "presence_penalty"),
+        ({"presence_penalty": 2.5}, 400, "request.option", "presence_penalty"),
+        ({"logit_bias": {"a": 1}}, 400, "request.option", "logit_bias"),
+        ({"logit_bias": {"5": 101}}, 400, "request.option", "logit_bias"),
+        ({"logit_bias": {"99999": 1}}, 400, "request.option", "logit_bias"),
+        ({"best_of": 2}, 400, "request.unsupported", "best_of"),
         ({"tools": [{"type": "function"}]}, 400, "value.not-a-tool", "tools.0"),
         ({"response_format": {"type": "xml"}}, 400, "request.option", "response_format"),
         ({"response_format": {"type": "json_schema"}}, 400, "request.option", "response_format"),
@@ -240,9 +245,20 @@ def test_what_is_refused_is_said_in_its_form(
 
 
 def test_what_is_harmless_is_ignored_and_named(server: Server) -> None:
-    response = ask(server, user="me", metadata={"a": "b"}, presence_penalty=0, max_tokens=1, stop=None)
+    response = ask(server, user="me", metadata={"a": "b"}, best_of=1, max_tokens=1, stop=None)
     assert response.is_success
-    assert response.headers["x-ignored-options"] == "user, metadata, presence_penalty"
+    assert response.headers["x-ignored-options"] == "user, metadata, best_of"
+
+
+def test_tokens_are_made_likelier_and_less_likely(server: Server) -> None:
+    def written(**more: Any) -> str:
+        return str(ask(server, max_tokens=6, **more).json()["choices"][0]["message"]["content"])
+
+    usual = written()
+    assert written(presence_penalty=0, frequency_penalty=0.0, logit_bias={}) == usual
+    letter = tiny_decoder.tokenizer().token_to_id("m")
+    assert written(logit_bias={str(letter): 100}) == "mmmmmm"
+    assert len(written(frequency_penalty=2, presence_penalty=-2)) > 0
 
 
 @pytest.mark.parametrize("most", [0, 10**9])

@@ -24,6 +24,8 @@ from modelwright.runtime.drivers.decode.choosing import candidates, noise, penal
 from modelwright.runtime.drivers.decode.decode_settings import Sampling
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
 from modelwright.runtime.drivers.decode.reading_pace import ReadingPace
+from modelwright.runtime.drivers.decode.row_options import RowOptions
+from modelwright.runtime.drivers.decode.writing_row import WritingRow
 from modelwright.runtime.drivers.decode.written_text import WrittenText
 
 CHATML = [
@@ -371,3 +373,18 @@ def test_a_step_that_fails_ends_its_rows_alone(
         _answers(running, ["a", "b"])
     assert running.loop.in_slots == 0
     assert _ids(_answers(running, ASKED)) == expected
+
+
+def test_what_an_answer_has_loses_once_and_for_each_time() -> None:
+    logits = np.array([[0.0, 1.0, 0.9]], dtype=np.float32)
+
+    def written(**options: Any) -> list[int]:
+        row = WritingRow([1], 5, frozenset(), RowOptions(Sampling(), **options), tiny.tokenizer())
+        while not row.done:
+            row.take(logits)
+        return row.ids[1:]
+
+    assert written() == [1] * 5
+    assert written(presence=0.2) == [1, 2, 1, 1, 1], "what the prompt has loses nothing"
+    assert written(frequency=0.2) == [1, 2, 1, 2, 1]
+    assert written(bias=((0, 1.5),)) == [0] * 5

@@ -13,7 +13,10 @@ from modelwright.gateway.http.dialect import STREAM, Headers
 
 MOST_CHOICES = 128
 # Those of the driver that have the protocol's names, and its own, which clients send as `extra_body`.
-_DRIVERS = ("temperature", "top_p", "stop", "top_k", "min_p", "repetition_penalty", "max_time_s")
+_DRIVERS = (
+    *("temperature", "top_p", "stop", "top_k", "min_p", "repetition_penalty", "max_time_s"),
+    *("presence_penalty", "frequency_penalty", "logit_bias"),
+)
 # They say who asks or how the answer is paid for, not what it is.
 _HARMLESS = frozenset(
     {
@@ -23,9 +26,6 @@ _HARMLESS = frozenset(
 )
 # What changes nothing at these values, and is not done at others.
 _NEUTRAL: Mapping[str, tuple[object, ...]] = {
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "logit_bias": ({},),
     "tools": ([],),
     "tool_choice": ("none", "auto"),
     "parallel_tool_calls": (True, False),

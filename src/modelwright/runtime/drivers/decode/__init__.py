@@ -17,7 +17,7 @@
 It writes the one output of its signature, and says of each answer in `Answer.details`: `finish` (`stop`, `length`,
 `time`; None: not yet), `prompt_tokens`, `tokens`, `kept_tokens` (of the prompt, known from an earlier one), and
 `logprobs` where they are wanted. A call's options: `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`,
-`repetition_penalty`, `seed` (a list: one for each row), `stop`, `logprobs`, `max_time_s`, `schema`, and of a dialogue
-that begins with a turn of tools `tool_choice` and `parallel_tool_calls`. What is called then stands in the details as
-`calls`, and what is written beside it as `text`.
+`repetition_penalty`, `presence_penalty`, `frequency_penalty`, `logit_bias`, `seed` (a list: one for each row), `stop`,
+`logprobs`, `max_time_s`, `schema`, and of a dialogue that begins with a turn of tools `tool_choice` and
+`parallel_tool_calls`. What is called then stands in the details as `calls`, and what is written beside it as `text`.
 """

@@ -6,6 +6,8 @@ nothing else, so that the same seed gives the same text in whatever batch, strea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +42,26 @@ def penalised(logits: NDArray[np.float32], seen: NDArray[np.int64], penalty: flo
     found = logits.copy()
     some = found[seen]
     found[seen] = np.where(some > 0, some / penalty, some * penalty)
+    return found
+
+
+def weighed(
+    logits: NDArray[np.float32],
+    bias: Sequence[tuple[int, float]],
+    written: Sequence[int],
+    presence: float,
+    frequency: float,
+) -> NDArray[np.float32]:
+    """Return logits (words,) with the biases added, and less for what the answer has: logit - count·f - [count > 0]·p.
+
+    https://platform.openai.com/docs/api-reference/chat/create, `frequency_penalty`
+    """
+    found = logits.copy()
+    for token, more in bias:
+        found[token] += more
+    if written and (presence or frequency):
+        tokens, counts = np.unique(np.array(written), return_counts=True)  # (k,) each
+        found[tokens] -= (frequency * counts + presence).astype(np.float32)
     return found
 
 

@@ -147,6 +147,11 @@ class RunningDecode(Running):
     def _options(self, call: Call, rows: int) -> list[RowOptions]:
         """Return the options of each row; raises RequestError for what is none, or is against the body's own schema."""
         found = row_options(call.options, self._settings.sampling, rows)
+        for token, _ in found[0].bias if found else ():
+            if token >= self._graph.words:
+                raise RequestError(
+                    Problem("request.option", name="logit_bias", wanted=f"0 … {self._graph.words - 1}")
+                )
         if self._schema is None:
             return found
         for name, given in (("schema", found[0].schema), ("stop", found[0].stop)) if found else ():

@@ -26,7 +26,15 @@ SCHEMA = "schema"
 CHOICE, NONE, AUTO, REQUIRED = "tool_choice", "none", "auto", "required"
 _MOST_STOPS, _LONGEST_STOP = 16, 1000
 _SEEDS = 1 << 64
+_FLOATS = (
+    *("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty"),
+    "max_time_s",
+)
 _Stop = Annotated[str, Field(min_length=1, max_length=_LONGEST_STOP)]
+_MOST_BIASES = 300
+_Bias = Annotated[float, Field(ge=-100.0, le=100.0)]
+_Penalty = Annotated[float, Field(ge=-2.0, le=2.0)]  # the OpenAI protocol's bounds
+_Token = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 _Seed = Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)]
 
 
@@ -50,6 +58,9 @@ class _Options(SealedState):
     top_p: TopP | None = None
     min_p: MinP | None = None
     repetition_penalty: Penalty | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    logit_bias: Annotated[dict[_Token, _Bias], Field(max_length=_MOST_BIASES)] | None = None
     seed: _Seed | list[_Seed] | None = None
     stop: _Stop | Annotated[list[_Stop], Field(max_length=_MOST_STOPS)] | None = None
     logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
@@ -84,7 +95,8 @@ class RowOptions:
     seed: of the noise; equal seeds give equal answers. stop: texts before which an answer ends. logprobs: how many
     likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
     ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
-    required, or the name of one behind `=`. one_call: whether at most one is.
+    required, or the name of one behind `=`. one_call: whether at most one is. presence, frequency: what a token's logit
+    loses once it stands in the answer, and for each time that it does; bias: (token, what is added to its logit).
     """
 
     sampling: Sampling
@@ -95,6 +107,9 @@ class RowOptions:
     schema: str | None = None
     choice: str = AUTO
     one_call: bool = False
+    presence: float = 0.0
+    frequency: float = 0.0
+    bias: tuple[tuple[int, float], ...] = ()
 
 
 def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
@@ -104,9 +119,11 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     """
     names = (field.alias or name for name, field in _Options.model_fields.items())
     known = {name: options[name] for name in names if options.get(name) is not None}
-    for name in ("temperature", "top_p", "min_p", "repetition_penalty", "max_time_s"):
+    for name in _FLOATS:
         if type(known.get(name)) is int:
             known[name] = float(known[name])  # JSON knows one kind of number
+    if isinstance(bias := known.get("logit_bias"), Mapping):
+        known["logit_bias"] = {one: float(more) if type(more) is int else more for one, more in bias.items()}
     try:
         read = _Options.model_validate(known)
     except ValidationError as error:
@@ -135,6 +152,9 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
             schema,
             _choice(read),
             read.parallel_tool_calls is False,
+            read.presence_penalty or 0.0,
+            read.frequency_penalty or 0.0,
+            tuple((int(token), more) for token, more in (read.logit_bias or {}).items()),
         )
         for seed in seeds
     ]

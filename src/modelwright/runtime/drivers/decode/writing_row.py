@@ -16,7 +16,7 @@ from modelwright.core.messages import Problem, RequestError
 from modelwright.kinds.contract.common import Answer, WritingTimes
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
 from modelwright.runtime.drivers.decode.calling.call_reading import CallReader
-from modelwright.runtime.drivers.decode.choosing import chosen, log_shares
+from modelwright.runtime.drivers.decode.choosing import chosen, log_shares, weighed
 from modelwright.runtime.drivers.decode.row_options import RowOptions
 from modelwright.runtime.drivers.decode.written_text import WrittenText, token_bytes
 
@@ -100,6 +100,10 @@ class WritingRow:
         """Choose the next token by the logits after the last one, (1, words), unless the answer ends here."""
         options = self.options
         allowed = logits[0]
+        if options.bias or options.presence or options.frequency:
+            allowed = weighed(
+                allowed, options.bias, self.ids[self.prompt_tokens :], options.presence, options.frequency
+            )
         if self._mask is not None:
             may_come = self._mask.may_come()  # (words,)
             if not may_come.any():
