@@ -11,7 +11,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from modelwright.kinds.shared.calling.offered_tools import tools_of
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMasks
-from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens, call_grammar
+from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens, call_grammar, further_grammar
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 HERMES = ToolTexts.model_validate(tiny_tools.HERMES)
@@ -73,6 +73,38 @@ def test_calls_fit_and_texts_are_free(
     words = tokenizer(special=special)
     assert [one for one in good if not fits(mask(words, texts, mark), words, one)] == []
     assert [one for one in bad if fits(mask(words, texts, mark), words, one)] == []
+
+
+@pytest.mark.parametrize("special", [None, False, True])
+@pytest.mark.parametrize(
+    ("texts", "end", "joint"),
+    [(HERMES, "\n</tool_call>", "\n</tool_call>\n<tool_call>\n"), (MISTRAL, "]", ", ")],
+)
+def test_behind_a_call_that_must_come_others_may_follow(
+    special: bool | None, texts: ToolTexts, end: str, joint: str
+) -> None:
+    words = tokenizer(special=special)
+    added = {token.content: one for one, token in words.get_added_tokens_decoder().items()}
+    masks = AnswerMasks(words, words.get_vocab_size(), [2])
+
+    def is_taken(text: str) -> bool:
+        made = masks.of_calls(
+            "further", lambda: further_grammar(tools_of(tiny_tools.TOOLS), texts, AddedTokens(added, []), 3)
+        )
+        assert made is not None
+        return fits(made, words, text)
+
+    good = [BODY, f"{BODY}{end}", f"{BODY}{joint}{BODY}", f"{BODY}{joint}{BODY}{joint}{BODY}{end}"]
+    assert [one for one in good if not is_taken(one)] == []
+    bad = [
+        "",
+        "Hi",
+        f"{BODY}{joint}",
+        f"{BODY} and more",
+        joint.join([BODY] * 4),
+        BODY.replace("Rome", "Bonn"),
+    ]
+    assert [one for one in bad if is_taken(one)] == []
 
 
 def test_an_answer_ends_behind_one_call_where_no_more_are_wanted() -> None:

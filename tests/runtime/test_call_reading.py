@@ -55,6 +55,27 @@ def test_what_is_called_is_told_apart_and_what_was_shown_stays(
         shown, found = part.content, len(part.calls)
 
 
+@pytest.mark.parametrize(
+    ("texts", "joint", "end"),
+    [(HERMES, "\n</tool_call>\n<tool_call>\n", "\n</tool_call>"), (MISTRAL, ", ", "]")],
+)
+def test_behind_a_call_that_must_come_others_are_read_once_they_are_whole(
+    texts: ToolTexts, joint: str, end: str
+) -> None:
+    first, second = ('{"name": "weather", "arguments": {"city": "Rome"}}', '{"name": "now", "arguments": {}}')
+    text = f"{first}{joint}{second}{end}"
+    reader = CallReader(texts, ["weather", "now"], forced=True, most=8)
+    assert reader.read(text, done=True).calls == (ROME, NOW)
+    assert CallReader(texts, ["weather", "now"], forced=True, most=1).read(text, done=True).calls == (ROME,)
+    found = 0
+    for length in range(len(text) + 1):
+        part = reader.read(text[:length], done=False)
+        assert part.content == ""
+        assert len(part.calls) >= found
+        found = len(part.calls)
+        assert not part.calls[1:] or part.calls == (ROME, NOW)
+
+
 def test_one_call_ends_an_answer_where_no_more_are_wanted() -> None:
     reader = CallReader(HERMES, ["weather", "now"], forced=False, most=1)
     assert reader.stops == ("</tool_call>",)

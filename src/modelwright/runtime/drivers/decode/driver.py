@@ -23,9 +23,14 @@ from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMasks
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
-from modelwright.runtime.drivers.decode.calling.call_grammar import call_grammar
+from modelwright.runtime.drivers.decode.calling.call_grammar import call_grammar, further_grammar
 from modelwright.runtime.drivers.decode.calling.call_reading import CalledText
-from modelwright.runtime.drivers.decode.calling.row_tools import RowTools, refused_schema, row_tools
+from modelwright.runtime.drivers.decode.calling.row_tools import (
+    MOST_CALLS,
+    RowTools,
+    refused_schema,
+    row_tools,
+)
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
@@ -202,6 +207,12 @@ class RunningDecode(Running):
     def _mask(self, tools: RowTools) -> AnswerMask | None:
         """Return which tokens an answer may have: those of its schema, or behind the mark of a call of its tool."""
         texts = self._settings.tools
+        if texts is not None and tools.further:
+            found = self._masks.of_calls(
+                f"further {text_of(tools.further)}",
+                lambda: further_grammar(tools.further, texts, self._added, MOST_CALLS),
+            )
+            return found or self._masks.of(tools.options.schema)
         if texts is None or tools.reader is None or tools.reader.mark is None or not tools.free:
             return self._masks.of(tools.options.schema)
         mark, one_call = tools.reader.mark, tools.options.one_call

@@ -54,6 +54,20 @@ def call_grammar(
     )
 
 
+def further_grammar(tools: Sequence[Tool], texts: ToolTexts, added: AddedTokens, most: int) -> str:
+    """Return the grammar of an answer that stands behind the beginning of a call: at most so many calls.
+
+    Where the tools' parameters have what cannot be enforced, such an answer has been refused before.
+    """
+    form = {"x-guidance": dict(FORM), **json.loads(call_schema(tools, texts.keys))}
+    begin, end = texts.around
+    joint = _literal(end + (texts.calls_joint or "") + begin, added.ids)
+    closing = _literal(end + (_closing(texts) if texts.calls_before else ""), added.ids)
+    further = f"({joint} call){{0,{most - 1}}}" if joint else ""
+    closed = f"({closing})?" if closing else ""
+    return f"%llguidance {{}}\nstart: call {further} {closed}\ncall: %json {json.dumps(form)}\n"
+
+
 def _closing(texts: ToolTexts) -> str:
     """Return what closes the calls of a turn, without the token that ends the answer: brackets alone."""
     found = re.match(r"[\])}\s]*", texts.calls_after)

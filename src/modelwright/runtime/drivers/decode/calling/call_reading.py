@@ -65,7 +65,7 @@ class CallReader:
         return CalledText(content, found[: self._most])
 
     def _of_object(self, text: str) -> CalledText:
-        """Return the one call that an object is, as far as it is written."""
+        """Return the call that an object is, as far as it is written, and those behind it that are whole."""
         for name in self._names:
             before = self._before_arguments(name)
             if text.startswith(before):
@@ -73,7 +73,11 @@ class CallReader:
                     _, end = _DECODER.raw_decode(text, len(before))
                 except (ValueError, RecursionError):
                     return CalledText("", (ToolCall(name, text[len(before) :]),), is_whole=False)
-                return CalledText("", (ToolCall(name, text[len(before) : end]),))
+                calls = [ToolCall(name, text[len(before) : end])]
+                closed = text.find("}", end)
+                if closed >= 0 and self._most != 1:
+                    calls += [call for call, _ in self._calls(text, closed + 1)]
+                return CalledText("", tuple(calls[: self._most]))
         return CalledText("", is_whole=False)
 
     def _before_arguments(self, name: str) -> str:

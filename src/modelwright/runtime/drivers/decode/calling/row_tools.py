@@ -20,18 +20,22 @@ from modelwright.runtime.drivers.decode.row_options import (
     RowOptions,
 )
 
+MOST_CALLS = 8  # of an answer that must call: one that goes round in circles comes to an end
+
 
 @dataclass(frozen=True)
 class RowTools:
     """What a row's tools make of it.
 
-    begins: what its answer has before its first token; free: tools that it may call behind the mark of a call.
+    begins: what its answer has before its first token; free: tools that it may call behind the mark of a call;
+    further: those that it may call behind the first call, which must come.
     """
 
     options: RowOptions
     reader: CallReader | None = None
     begins: str = ""
     free: Sequence[Tool] = ()
+    further: Sequence[Tool] = ()
 
 
 def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | None) -> RowTools:
@@ -53,8 +57,12 @@ def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | Non
     wanted = [one for one in tools if options.choice == REQUIRED or one["function"]["name"] == named]
     if not wanted:
         raise RequestError(Problem("request.unknown-tool", name=CHOICE, tool=named, known=names))
-    reader = CallReader(texts, [one["function"]["name"] for one in wanted], forced=True, most=1)
-    return RowTools(replace(options, schema=call_schema(wanted, texts.keys)), reader, texts.prefix)
+    # a tool that is named is called once, as the protocol has it
+    one_call = options.choice != REQUIRED or options.one_call or texts.calls_joint is None
+    most = 1 if one_call else MOST_CALLS
+    reader = CallReader(texts, [one["function"]["name"] for one in wanted], forced=True, most=most)
+    held = replace(options, schema=call_schema(wanted, texts.keys))
+    return RowTools(held, reader, texts.prefix, further=() if one_call else wanted)
 
 
 def refused_schema(tools: Sequence[Tool], found: Problem) -> Problem:
