@@ -20,7 +20,7 @@ from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import trainer
 from modelwright.learners.trees import boosting
-from modelwright.storage.formats.plan import BROUGHT
+from modelwright.storage.formats.plan import BROUGHT, BlendMember
 
 STEPS, BATCH = 8, 8
 LastSteps = dict[str, tuple[int, int]]
@@ -36,9 +36,14 @@ CASES = {
     "trees drawn": {"bags": 2, "min_rows": 2},
     "generate": {"train": "full"},
     "generate lora": {"train": "lora"},
+    "blend": {"of": ["network", "trees"]},
 }
 # learns as `network` does, from a package
 AS_ANOTHER = {"distil"}
+MEMBERS = tuple(
+    BlendMember(name, name, STEPS, BATCH, "float32", options, {}, 0.001, seconds=2.0)
+    for name, options in (("network", {}), ("trees", {"bags": 1, "min_rows": 2}))
+)
 ASK = tiny_decoder.ASK
 TEXTS = replace(tiny_encoder.ROUTE, outputs=())
 TABLE = replace(tiny_encoder.MIXED, inputs=tiny_encoder.MIXED.inputs[1:])  # without the text
@@ -69,6 +74,7 @@ class Learning:
         self.name, self.options = case.partition(" ")[0], CASES[case]
         self.signature = {
             "trees": TABLE,
+            "blend": TABLE,
             "pretrain": TEXTS,
             "match": tiny_encoder.CHOOSE,
             "tag": tiny_encoder.TAG,
@@ -91,6 +97,7 @@ class Learning:
         setup = Setup(
             self.name, STEPS, BATCH, 1, "float32", "avx2", seed,
             spec.Options(**self.options), spec.Training(), self.pretrained, ending=ending or Ending(),
+            members=MEMBERS if self.name == "blend" else (),
         )  # fmt: skip
         make = {
             "pretrain": tiny_encoder.routed,
@@ -180,6 +187,20 @@ def test_the_best_weights_of_a_later_step_end_no_earlier_one(folder: Path, tmp_p
         last_steps = {cut.training: (cut.step, cut.steps)}
         assert learning.run("copy", Ending(last_steps)) == learning.run("nothing", Ending(last_steps))
     assert learning.run("cut") == whole
+
+
+def test_parts_of_a_learning_share_the_time_and_each_has_half_of_its_own() -> None:
+    asked: list[float] = []
+    ending = Ending({"a": (2, 8), "a/x": (3, 8)}, lambda share: bool(asked.append(share)), lambda: 0.4)
+    for part, of_left, of_all in (("a", 0.5, 0.25), ("b", 1.0, 0.5), ("b", 0.1, 0.5)):
+        assert not ending.within(part, of_left, of_all).of("y").is_due(1)
+    assert asked == pytest.approx([0.7, 1.0, 0.65])
+    part = ending.within("a", 1.0, 1.0)
+    assert (part.of().last(8), part.of("x").last(8), part.of("y").last(8)) == (2, 3, 8)
+    assert part.spent() == 0.0
+    with pytest.raises(LearningCut) as cut:
+        ending.within("b", 1.0, 1.0).within("c", 1.0, 1.0).of().cut(1, 8)
+    assert cut.value.training == "b/c"
 
 
 def test_trainings_share_what_is_left_of_the_time() -> None:

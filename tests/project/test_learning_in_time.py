@@ -168,6 +168,20 @@ def test_the_stamp_sees_that_a_learning_goes_on(folder: Path, clock: dict[str, i
     assert warned(Project(file).run(to="learn")) == []
 
 
+def test_a_member_of_a_blend_is_ended_and_named(folder: Path, clock: dict[str, int]) -> None:
+    blend = {"model": {"learner": "blend", "of": ["linear", "network"]}}
+    uncut = learned(folder, project(folder, **blend).run(to="learn"))
+    shutil.rmtree(folder / ".modelwright")
+    clock["left"] = 5
+    found = project(folder, **blend).run(to="learn")
+    assert warned(found) == ["learn.cut"]
+    said = next(row.text for row in found.warnings if row.id == "learn.cut")
+    assert "step 5 of" in said
+    assert "of `network`; kept is step" in said
+    assert learned(folder, found) != uncut
+    assert statuses(project(folder, **blend).run(to="learn"))["learn"] == "cached"
+
+
 def test_a_learner_that_cannot_be_cut_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelwright.stages.learn.stage.limit_s", lambda planned: 0.0)
     found = project(folder, model={"learner": "linear"}, learn={"budget": "1 s"}).run(to="learn")

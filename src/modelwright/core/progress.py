@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
@@ -93,8 +93,8 @@ def record(task: ProgressTask, point: LearningPoint) -> None:
 
 
 class _PartTask:
-    def __init__(self, task: ProgressTask, part: str | None) -> None:
-        self._task, self._part = task, part
+    def __init__(self, task: ProgressTask, named: Callable[[str | None], str | None]) -> None:
+        self._task, self._named = task, named
 
     def advance(self, steps: int = 1, note: str | None = None) -> None:
         self._task.advance(steps, note)
@@ -103,24 +103,30 @@ class _PartTask:
         seen(self._task, figures, rows)
 
     def record(self, point: LearningPoint) -> None:
-        if self._part is not None:
-            record(self._task, replace(point, of=self._part))
+        if (name := self._named(point.of)) is not None:
+            record(self._task, replace(point, of=name))
 
 
 class OfPart:
     """A Progress of one part of what is learned.
 
-    Points are recorded under the part's name, or not at all where it has none.
+    Points are recorded under the part's name, or not at all where it has none. named: instead, of what a point was of.
     """
 
-    def __init__(self, progress: Progress, part: str | None) -> None:
-        self._progress, self._part = progress, part
+    def __init__(
+        self,
+        progress: Progress,
+        part: str | None = None,
+        named: Callable[[str | None], str | None] | None = None,
+    ) -> None:
+        self._progress = progress
+        self._named = named or (lambda of: part)
 
     @contextmanager
     def task(self, title: str, total: int | None = None) -> Iterator[ProgressTask]:
         """Open a task of the part."""
         with self._progress.task(title, total) as task:
-            yield _PartTask(task, self._part)
+            yield _PartTask(task, self._named)
 
     def say(self, line: str) -> None:
         """Show one line."""

@@ -13,11 +13,12 @@ from pydantic import BaseModel
 from modelwright import learners
 from modelwright.core.messages import DataError, Notice, Phrase, Problem, ProjectError
 from modelwright.core.messages.setting import setting
-from modelwright.core.progress import Progress
+from modelwright.core.progress import OfPart, Progress
 from modelwright.core.signature import Signature
 from modelwright.learners.blend import blended
 from modelwright.learners.blend.blended import LearnedMember
 from modelwright.learners.blend.spec import BlendOptions, BlendSpec, BlendTraining, MemberKeys
+from modelwright.learners.contract.ending import TRAINING, Ending, name_within
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
@@ -73,6 +74,7 @@ class BlendLearn(Learn[Rows]):
                 estimate.latency_s,
                 tuple(sorted(weights)),
                 estimate.execution,
+                estimate.seconds,
             )
             found.append((name, estimate, member))
         estimates = [one for _, one, _ in found]
@@ -109,10 +111,12 @@ class BlendLearn(Learn[Rows]):
         summaries: dict[str, object] = {}
         failed: dict[str, tuple[Problem, ...]] = {}
         inputs = {field.name: data.held.columns[field.name] for field in signature.inputs}
-        for member in setup.members:
+        for number, member in enumerate(setup.members):
             place = scratch / member.name
+            of_left, of_all = (_share(member, some) for some in (setup.members[number:], setup.members))
+            ending = setup.ending.within(member.name, of_left, of_all)
             try:
-                summaries[member.name] = _learned(signature, data, setup, member, place, progress)
+                summaries[member.name] = _learned(signature, data, setup, member, ending, place, progress)
             except DataError as error:
                 failed[member.name] = error.problems
                 continue
@@ -197,8 +201,20 @@ def _weights(spec: Spec, pretrained: Mapping[str, Path]) -> Mapping[str, Path]:
     return pretrained if spec.needs_pretrained else {}
 
 
+def _share(member: BlendMember, among: Sequence[BlendMember]) -> float:
+    """Return a member's share of the time of some: as it was planned, and alike where that was not written down."""
+    planned = sum(one.seconds for one in among)
+    return member.seconds / planned if member.seconds > 0 else 1.0 / len(among)
+
+
 def _learned(
-    signature: Signature, data: Rows, setup: Setup, member: BlendMember, place: Path, progress: Progress
+    signature: Signature,
+    data: Rows,
+    setup: Setup,
+    member: BlendMember,
+    ending: Ending,
+    place: Path,
+    progress: Progress,
 ) -> dict[str, object]:
     """Learn one member into `place`/out, unless it has been before a kill, and return its summary."""
     spec, out, done = learners.spec(member.learner), place / "out", place / _DONE
@@ -221,8 +237,11 @@ def _learned(
         pretrained={name: setup.pretrained[name] for name in member.pretrained},
         augment=setup.augment if spec.augments else {},
         execution=member.execution,
+        ending=ending,
     )
-    summary = learners.learn(member.learner).learn(signature, data, own, out, place / "scratch", progress)
+    # members may call what they record alike
+    named = OfPart(progress, named=lambda of: name_within(member.name, of or TRAINING))
+    summary = learners.learn(member.learner).learn(signature, data, own, out, place / "scratch", named)
     new = done.with_suffix(".new")
     new.write_text(json.dumps(summary, ensure_ascii=False), "utf-8")
     disk.sync(new)

@@ -117,6 +117,7 @@ class BlendSpec(Spec):
     takes_pretrained: ClassVar[bool] = True
     augments: ClassVar[bool] = True
     blends: ClassVar[bool] = True
+    cuttable: ClassVar[bool] = True
 
     def members(self, signature: Signature, options: Mapping[str, object]) -> tuple[str, ...]:
         """Return the learners that are blended: those named, else those that accept the signature without weights."""

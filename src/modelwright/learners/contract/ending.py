@@ -26,6 +26,8 @@ _LEAST_PART = 0.25  # of the steps of one training of several
 TRAINING = "training"
 """The name of the training of a learning that has one."""
 
+_WITHIN = "/"  # between a part of a learning and its training
+
 SETTLED = "settled"
 """In what `learn` returns: whether it ended by itself before its last step, so that more steps would change nothing."""
 
@@ -69,17 +71,38 @@ class Ending:
     """Where the trainings of a learning end early.
 
     last_steps: training → its last step, and of how many planned ones, of a plan that was made where the clock had run
-    out; over: whether a share of the time is over; spent: the share that is.
+    out; over: whether a share of the time is over; spent: the share that is; name: what a training is called in a plan.
     """
 
     last_steps: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     over: Callable[[float], bool] = lambda share: False
     spent: Callable[[], float] = lambda: 0.0
+    name: Callable[[str], str] = lambda training: training
 
     def of(self, training: str = TRAINING, share: float = 1.0) -> TrainingEnd:
         """Return where a training ends; share: of the time that is for all, what is over when this one must end."""
         sealed, _ = self.last_steps.get(training, (None, None))
-        return TrainingEnd(training, sealed, lambda: self.over(share))
+        return TrainingEnd(self.name(training), sealed, lambda: self.over(share))
+
+    def within(self, part: str, share: float, of_all: float) -> Ending:
+        """Return where the trainings of a part of a learning end.
+
+        share: of the time that is left; of_all: of the time of all parts, half of which it has whatever those before it
+        took. A training is named for the part, and where the part has several, behind it: `trees/size`.
+        """
+        begun = min(1.0, self.spent())
+        size = max((1.0 - begun) * share, of_all / 2)
+        return Ending(
+            {
+                training: steps
+                for name, steps in self.last_steps.items()
+                for training in [_within(part, name)]
+                if training is not None
+            },
+            lambda of_part: self.over(begun + of_part * size),
+            lambda: (self.spent() - begun) / size,
+            lambda training: self.name(name_within(part, training)),
+        )
 
     def in_turn(self, trainings: int) -> Callable[[str, int], TrainingEnd]:
         """Return what says where each of several trainings ends, asked for by name and steps in their order.
@@ -101,3 +124,15 @@ class Ending:
             return replace(found, earliest=math.ceil(_LEAST_PART * steps))
 
         return end
+
+
+def name_within(part: str, training: str) -> str:
+    """Return what a training of a part is called among those of all parts."""
+    return part if training == TRAINING else f"{part}{_WITHIN}{training}"
+
+
+def _within(part: str, name: str) -> str | None:
+    """Return which training of a part is called so among those of all parts, None where it is of another."""
+    if name == part:
+        return TRAINING
+    return name.removeprefix(part + _WITHIN) if name.startswith(part + _WITHIN) else None

@@ -42,12 +42,12 @@ def of_cut(
         )
 
 
-def of_none(learner: str, spent_s: float, planned_s: float) -> Notice:
-    """Return what is said of a learner that learned for far longer than planned and cannot be cut."""
+def of_none(learners: Sequence[str], spent_s: float, planned_s: float) -> Notice:
+    """Return what is said of learners that learned for far longer than planned and cannot be cut."""
     return Notice(
         "learn.not-cut",
         where=None,
-        learner=learner,
+        learner="`, `".join(learners),
         seconds=format_quantity(spent_s, Unit.SECONDS),
         planned=format_quantity(planned_s, Unit.SECONDS),
         budget=_budget(1.0, spent_s, planned_s),

@@ -84,8 +84,10 @@ def learn(
     if not resumed:  # else this process saw only a part of it
         cost["seconds"] = time.perf_counter() - started
     notices = [*cut_notices.of_cut(chosen, recording.points, spent.seconds(), planned_s)]
-    if limited and planned_s is not None and not spec.cuttable and spent.seconds() > limit_s(planned_s):
-        notices.append(cut_notices.of_none(spec.name, spent.seconds(), planned_s))
+    without_end = [name for name in chosen.learners if not learners.spec(name).cuttable]
+    is_late = limited and planned_s is not None and spent.seconds() > limit_s(planned_s)
+    if planned_s is not None and is_late and without_end and not chosen.last_steps:
+        notices.append(cut_notices.of_none(without_end, spent.seconds(), planned_s))
     warnings = [*_list(summary.get("warnings")), *(one.to_wire() for one in notices)]
     beside = {"warnings": warnings} if warnings else {}
     return {"learner": spec.name, "resumed": resumed, **cost, **summary, **beside}

@@ -97,7 +97,8 @@ BROUGHT_FOLDER = "brought"
 class BlendMember:
     """One of several that are learned and blended: what decides its bits, as in `Choice`, and its likely cost.
 
-    name: among the others, and of its folder; latency_s: of one request; pretrained: inputs that start from weights.
+    name: among the others, and of its folder; latency_s: of one request; pretrained: inputs that start from weights;
+    seconds: of learning, for its share of the time, 0 in what an earlier version sealed.
     """
 
     name: str
@@ -110,6 +111,7 @@ class BlendMember:
     latency_s: float
     pretrained: tuple[str, ...] = ()
     execution: Execution = field(default_factory=Execution)
+    seconds: float = 0.0
 
 
 _CHOICE = Document(
