@@ -8,11 +8,12 @@ every 30 s one whose package is damaged (it fails, and the old one goes on), eve
 and every 60 s a canary is released whose live traffic breaks a requirement (it is aborted), and a release is taken
 back. Each answer is compared with what the version that it names answers in process. Shown are requests that were
 lost, wrong or refused; how long after an operator asked to go back the other version still answered; and the memory of
-the gateway and of its workers, with its slope over the second half.
+the gateway and of its workers over time, with its slope over the second half.
 
-The rate is a share of the capacity: what is answered a second in a closed loop, first while nothing else happens, then
-while all of the above does, which takes its part of the machine. The share is of the second. Capacity is that of the
-moment: on a machine with other work, 80 % of it may be too much or little a minute later.
+The rate is a share of the capacity: of the highest rate that was held while all of the above went on
+(`held_rate.py`). What is answered a second in a closed loop is more than that, for who asks there waits as long as it
+takes; it is shown beside, and bounds what is tried. Capacity is that of the moment: on a machine with other work, 80 %
+of it may be too much or little a minute later.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from held_rate import Stage, held_rate
 from load_generator import Answered, Asked, Load, load
 from running_servers import Running, free_port, served
 from served_project import DAMAGED, SOUND, UNSEEN, Operator, Questions, UnexpectedError, command, make
@@ -41,7 +43,8 @@ VERSIONS = (*SOUND, UNSEEN)  # that may answer
 EVERY_S = {"reload": 10.0, "kill": 20.0, "failed reload": 30.0, "aborted canary": 60.0, "rollback": 60.0}
 FIRST_S = {"reload": 4.0, "kill": 7.0, "failed reload": 9.0, "aborted canary": 11.0, "rollback": 26.0}
 SAMPLE_S = 1.0
-CAPACITY_S = 60.0  # at most, and a tenth of the whole
+STAGE_S = 20.0  # of the capacity, at most, and a tenth of the whole; so long hold one of each fault but one
+SHOWN = 12  # moments at which the memory is shown
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,10 @@ class Found:
 
     answers: Answered
     faults: Faults
-    capacity: float  # while nothing else happened
-    with_faults: float
+    closed: float  # right answers a second in a closed loop, while nothing else happened
+    tried: Sequence[Stage]  # in an open loop, with the faults
+    capacity: float  # of these the highest rate that was held
+    unexpected: Sequence[str]  # while it was looked for
 
     @property
     def went_back_s(self) -> list[float]:
@@ -182,7 +187,9 @@ class Found:
         ]
         refused = collections.Counter(answers.status[(answers.status > 0) & (answers.status != 200)].tolist())
         found += [f"{count} answered {code}" for code, count in refused.items()]
-        found += self.faults.unexpected
+        found += [*self.unexpected, *self.faults.unexpected]
+        if not self.capacity:
+            found.append("no rate was held; asked was at the lowest that was tried")
         return found + [f"going back took {one:.2f} s" for one in self.went_back_s if one > 1.0]
 
     def show(self) -> None:
@@ -190,10 +197,11 @@ class Found:
         latency, held = self.answers.latency_ms(), self.faults.held
         p50, p99 = np.quantile(latency, [0.5, 0.99])
         which = collections.Counter(self.answers.which.tolist())
-        print(
-            f"capacity {self.capacity:.0f} /s, with the faults {self.with_faults:.0f} /s; asked "
-            f"{len(self.answers.status) / self.answers.seconds:.0f} /s"
-        )
+        print(f"in a closed loop without faults {self.closed:.0f} /s; at random moments, with the faults:")
+        for one in self.tried:
+            print(f"  {one}")
+        asked = len(self.answers.status) / self.answers.seconds
+        print(f"capacity {self.capacity:.0f} /s; asked {asked:.0f} /s")
         print(
             f"{len(self.answers.status)} requests in {self.answers.seconds:.0f} s; answered by version: ",
             end="",
@@ -211,6 +219,12 @@ class Found:
                 f"in the {label} tenth: gateway {gateway:.1f} MiB, {files:.0f} files; {workers:.1f} workers of "
                 f"{each:.1f} MiB each"
             )
+        for label, size in (
+            ("the gateway", lambda one: one.gateway),
+            ("its workers together", lambda one: one.workers * one.each),
+        ):
+            parts = np.array_split([size(one) for one in held], min(SHOWN, len(held)))
+            print(f"MiB over time, {label}: " + " ".join(f"{np.mean(part):.0f}" for part in parts))
         print(
             f"slope over the second half: gateway {slope(held, lambda one: one.gateway):+.1f} MiB an hour, "
             f"a worker {slope(held, lambda one: one.each):+.1f} MiB an hour"
@@ -224,13 +238,21 @@ def measure(folder: Path, seconds: float, share: float, connections: int, speed:
     asked = Asked(port, "/sort", questions.bodies, questions.expected)
     with served("gateway", command(folder, port), asked, "/v2/health/ready") as running:
         load(asked, Load(connections, min(2.0, seconds / 4)))  # warm
-        capacity = load(asked, Load(connections, min(5.0, seconds / 4))).per_s
-        operator, tenth_s = Operator(folder, port), min(CAPACITY_S, seconds / 10)
-        # some 20 s of faults at their own speed hold one of each kind but one
-        busy, _ = _beside(asked, Load(connections, tenth_s), Faults(running, operator, speed * 20 / tenth_s))
-        how = Load(4 * connections, seconds, per_s=share * busy.per_s)
+        closed = load(asked, Load(connections, min(5.0, seconds / 4))).per_s
+        operator, stage_s, unexpected = Operator(folder, port), min(STAGE_S, seconds / 10), []
+
+        def at(per_s: float) -> Answered:
+            faults = Faults(running, operator, speed * STAGE_S / stage_s)
+            found, _ = _beside(asked, Load(4 * connections, stage_s, per_s=per_s), faults)
+            missed = [f"{found.lost} lost, {found.wrong} wrong"] if found.lost or found.wrong else []
+            unexpected.extend(f"at {per_s:.0f} /s: {one}" for one in [*missed, *faults.unexpected])
+            return found
+
+        tried, capacity = held_rate(at, closed)
+        rate = share * (capacity or min(one.per_s for one in tried))
+        how = Load(4 * connections, seconds, per_s=rate)
         answers, faults = _beside(asked, how, Faults(running, operator, speed))
-    return Found(answers, faults, capacity, busy.per_s)
+    return Found(answers, faults, closed, tried, capacity, unexpected)
 
 
 def _beside(asked: Asked, how: Load, faults: Faults) -> tuple[Answered, Faults]:
