@@ -16,6 +16,8 @@ from modelwright import kinds
 from modelwright.core.messages import PackageError, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Answer, Form, Role
+from modelwright.learners.causal.packing import cut
+from modelwright.learners.causal.token_rows import TokenRow
 from modelwright.learners.exporting.decoder import stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.package.body import Body
@@ -25,7 +27,7 @@ from modelwright.runtime.drivers.decode.decode_settings import Sampling
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
 from modelwright.runtime.drivers.decode.reading_pace import ReadingPace
 from modelwright.runtime.drivers.decode.row_options import RowOptions
-from modelwright.runtime.drivers.decode.writing_row import WritingRow
+from modelwright.runtime.drivers.decode.writing_row import WritingRow, scored_pieces
 from modelwright.runtime.drivers.decode.written_text import WrittenText
 
 CHATML = [
@@ -333,6 +335,25 @@ def test_log_likelihoods_are_sums_of_log_probabilities(running: RunningDecode) -
         own = sum(one["logprob"] for one in told)  # type: ignore[index,union-attr,call-overload,misc]
         assert found[0, 0] < own  # and the end's
     assert found[0, 1] == len(ids) + 1
+
+
+def test_a_document_beyond_the_context_is_scored_in_pieces_as_it_is_learned() -> None:
+    prompt, answer = [1], [*range(2, 12)]
+    assert scored_pieces(prompt, answer, 11, is_document=False) == [(prompt, answer)]
+    assert scored_pieces(prompt, answer, 10, is_document=False) == []
+    assert scored_pieces([], answer, 20, is_document=True) == []
+    pieces = scored_pieces(prompt, answer, 4, is_document=True)
+    assert pieces == [([1], [2, 3, 4]), ([4], [5, 6, 7]), ([7], [8, 9, 10]), ([10], [11])]
+    learned = list(cut([TokenRow.of([*prompt, *answer], [True] * 11)], 4))
+    assert [one.ids.tolist() for one in learned] == [[*before, *piece] for before, piece in pieces]
+
+
+def test_the_pieces_of_a_document_are_added_up(running: RunningDecode) -> None:
+    text = "It is two. " * 60
+    found = running.log_likelihoods(Call({}, {"message": [None]}), "answer", [text])
+    assert found is not None
+    assert np.isfinite(found).all()
+    assert found[0, 1] == len(running._prompts.answer_ids(text)) + 1
 
 
 def _shares(**sampling: Any) -> dict[int, float]:

@@ -82,7 +82,7 @@ def goes_on(weights: Path, out: Path) -> Path:
     shutil.copytree(weights, out)
     read = DecoderWeights.read(weights)
     assert read.template is not None
-    replace(read, template=ChatTemplate(goes_on=True)).write(out)
+    replace(read, template=ChatTemplate(opening="<|im_end|>", goes_on=True)).write(out)
     return out
 
 
@@ -156,7 +156,10 @@ def test_documents_beyond_the_context_are_cut_where_they_go_on_and_else_that_is_
     said = notices(weights)
     assert said["generate.left-out"].values["count"] == 4
     assert said["generate.documents-in-turns"].values["count"] == 8
-    assert said["generate.documents-in-turns"].values["line"] == "model.template: {goes_on: true}"
+    assert (
+        said["generate.documents-in-turns"].values["line"]
+        == "model.template: {opening: <|im_end|>, goes_on: true}"
+    )
     assert (
         not {"generate.left-out", "generate.documents-in-turns"}
         & notices(goes_on(weights, tmp_path / "weights")).keys()

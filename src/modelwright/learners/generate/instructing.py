@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.messages.setting import setting
@@ -398,7 +399,10 @@ def _in_turns(signature: Signature, train: Examples, weights: DecoderWeights) ->
     inputs = [train.columns[field.name] for field in signature.inputs]
     count = sum(all(one is None for one in row) for row in zip(*inputs, strict=True))
     if count:
-        line = setting("model.template", {"goes_on": True})
+        tokenizer = Tokenizer.from_buffer(weights.tokenizer)
+        # what ends a text stands before the next one, so that something foresees its first token
+        opening = "".join(tokenizer.id_to_token(one) or "" for one in weights.ends[:1])
+        line = setting("model.template", {**({"opening": opening} if opening else {}), "goes_on": True})
         yield Notice("generate.documents-in-turns", count=count, rows=len(train), line=line)
 
 

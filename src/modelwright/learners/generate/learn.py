@@ -29,6 +29,7 @@ from modelwright.learners.generate.spec import GenerateOptions, GenerateSpec, Ge
 from modelwright.learners.generate.weights_folder import OPTIONS, TENSORS, DecoderWeights
 from modelwright.learners.networks.decoders import llama
 from modelwright.runtime.drivers.decode.prompts import Prompts
+from modelwright.runtime.drivers.decode.writing_row import scored_pieces
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import BROUGHT, Machine
 
@@ -119,7 +120,9 @@ class GenerateLearn(Learn[Rows]):
             with contextlib.suppress(RequestError):
                 if truth is not None:
                     answer = [*prompts.written_ids(answer_text(str(truth), schema)), *weights.ends[:1]]
-                    likely[row] = _likelihood(decoder, prompts.ids(given), answer, context)
+                    is_document = all(one is None for one in given.values())
+                    pieces = scored_pieces(prompts.ids(given), answer, context, is_document=is_document)
+                    likely[row] = _likelihood(decoder, pieces)
         nothing: Array = np.full(count, None, dtype=object)
         return {output: {DECODED: nothing, LIKELIHOOD: likely}}
 
@@ -153,14 +156,16 @@ def _options(learned: Path) -> GenerateOptions:
 
 
 def _likelihood(
-    decoder: llama.Decoder, prompt: list[int], answer: list[int], context: int
+    decoder: llama.Decoder, pieces: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> tuple[float, float]:
-    """Return ln p of an answer behind its prompt, and its tokens; NaN where there is none, or it does not fit."""
-    ids = [*prompt, *answer]
-    if not prompt or not answer or len(ids) > context:
+    """Return ln p of the pieces of an answer behind what stands before each, and their tokens; NaN of none."""
+    if not pieces:
         return float("nan"), float("nan")
-    with torch.inference_mode():
-        # (t, words): what stands at t speaks of the token t + 1
-        logits = decoder(torch.tensor([ids[:-1]]))[0, len(prompt) - 1 :]
-        chosen = logits.double().log_softmax(-1).gather(1, torch.tensor(answer)[:, None])
-    return float(chosen.sum()), len(answer)
+    total = 0.0
+    for before, piece in pieces:
+        with torch.inference_mode():
+            # (t, words): what stands at t speaks of the token t + 1
+            logits = decoder(torch.tensor([[*before, *piece][:-1]]))[0, len(before) - 1 :]
+            chosen = logits.double().log_softmax(-1).gather(1, torch.tensor(piece)[:, None])
+        total += float(chosen.sum())
+    return total, sum(len(piece) for _, piece in pieces)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, cast
 
@@ -35,7 +35,7 @@ from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSet
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
 from modelwright.runtime.drivers.decode.row_options import NONE, RowOptions, row_options, schemas
-from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow
+from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow, scored_pieces
 from modelwright.runtime.in_time import in_time
 
 _TRIED_TOKENS = 40  # of a prompt that is read in several ways
@@ -117,22 +117,24 @@ class RunningDecode(Running):
         """Return ln p of each value as the answer to its row and its tokens, (n, 2), NaN where there is none."""
         names = list(call.columns)
         rows = [dict(zip(names, row, strict=True)) for row in zip(*call.columns.values(), strict=True)]
-        scored = {
-            place: made
-            for place, (row, value) in enumerate(zip(rows, values, strict=True))
-            if (made := self._scored(row, value)) is not None
-        }
-        seen = self.loop.submit(list(scored.values()))
+        scored = [list(self._scored(row, value)) for row, value in zip(rows, values, strict=True)]
+        every = [piece for pieces in scored for piece in pieces]
+        seen = self.loop.submit(every)
         try:
-            while not all(row.done for row in scored.values()):
+            while not all(piece.done for piece in every):
                 seen = self.loop.advance(seen)
         finally:
-            self.loop.cancel(list(scored.values()))
+            self.loop.cancel(every)
         found = np.full((len(rows), 2), np.nan)
-        for place, row in scored.items():
-            if row.error is not None:
-                raise row.error
-            found[place] = row.log_likelihood, row.answer_tokens
+        for place, pieces in enumerate(scored):
+            for piece in pieces:
+                if piece.error is not None:
+                    raise piece.error
+            if pieces:
+                found[place] = (
+                    sum(piece.log_likelihood for piece in pieces),
+                    sum(piece.answer_tokens for piece in pieces),
+                )
         return found
 
     def prompt_tokens(self, call: Call) -> Sequence[int]:
@@ -221,17 +223,18 @@ class RunningDecode(Running):
             lambda: call_grammar(tools.free, texts, mark, self._added, one_call=one_call),
         )
 
-    def _scored(self, row: Mapping[str, Any], value: object) -> ScoredRow | None:
+    def _scored(self, row: Mapping[str, Any], value: object) -> Iterator[ScoredRow]:
+        """Yield the pieces in which a known answer is read, none where it cannot be."""
         if value is None:
-            return None
+            return
         try:
             prompt, _ = self._ids(row, RowOptions(self._settings.sampling))
         except RequestError:
-            return None
+            return
         answer = [*self._prompts.written_ids(answer_text(str(value), self._schema)), *self._settings.ends[:1]]
-        if not answer or len(prompt) + len(answer) > self._settings.context:
-            return None
-        return ScoredRow(prompt, answer, RowOptions(self._settings.sampling), self._prompts.own)
+        is_document = all(one is None for one in row.values())
+        for before, piece in scored_pieces(prompt, answer, self._settings.context, is_document=is_document):
+            yield ScoredRow(before, piece, RowOptions(self._settings.sampling), self._prompts.own)
 
     def _answer(self, row: WritingRow | None) -> Answer:
         """Return an answer so far; an object once it is whole, with its text among the details."""

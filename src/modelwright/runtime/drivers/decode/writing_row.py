@@ -201,3 +201,23 @@ class ScoredRow(WritingRow):
             self.log_likelihood += one  # one by one: the same sum in whatever pieces they come
         if self.read == self.to_read:
             self.finish = "stop"
+
+
+def scored_pieces(
+    prompt: Sequence[int], answer: Sequence[int], context: int, *, is_document: bool
+) -> list[tuple[Sequence[int], Sequence[int]]]:
+    """Return the pieces in which a known answer is scored, each with what is read before it; none where it cannot be.
+
+    is_document: whether nothing asks for it; one that is longer than the context is read in several pieces then, each
+    from the last token of the one before it on, as it is learned.
+    """
+    if not prompt or not answer:
+        return []
+    ids = [*prompt, *answer]
+    if len(ids) <= context:
+        return [(prompt, answer)]
+    if not is_document or len(prompt) >= context:
+        return []
+    later = range(context - 1, len(ids) - 1, context - 1)
+    first: tuple[Sequence[int], Sequence[int]] = (prompt, answer[: context - len(prompt)])
+    return [first, *((ids[at : at + 1], ids[at + 1 : at + context]) for at in later)]
