@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_decoder
 
 from modelwright import learners
 from modelwright.core.messages import ProjectError
@@ -55,6 +56,23 @@ def test_texts_that_are_cut_are_said_with_the_setting(words: int, given: int | N
     (notice,) = found.notices()
     assert (notice.id, notice.as_json()["count"]) == ("plan.cut-texts", 40)
     assert ("max_length" in notice.next_step) is more
+
+
+def test_of_texts_in_one_sequence_each_has_its_share_of_the_encoder(tmp_path: Path) -> None:
+    pair = Signature.parse("same(a: text, b: text) -> y: boolean")
+    (tmp_path / "tokenizer.json").write_bytes(tiny_decoder.tokenizer().to_str().encode())
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert", "max_position_embeddings": 128}))
+    texts = ["zqxj" * 25] * 20  # a token a letter: more than half of 128
+    columns, weights = {"a": texts, "b": ["x"] * 20}, {"a": tmp_path, "b": tmp_path}
+
+    def cut(*, together: bool | None) -> list[tuple[int, int]]:
+        found = readable_texts.of_weights(pair, columns, weights, None, together=together)
+        return [(one.cut.kept, one.cut.count) for one in found if one.cut is not None]
+
+    assert [count for _, count in cut(together=False)] == [0, 0]
+    assert cut(together=None) == cut(together=True)
+    assert [count for _, count in cut(together=True)] == [20, 0]
+    assert all(kept <= 64 for kept, _ in cut(together=True))
 
 
 def test_plan_takes_no_learner_that_cannot_read() -> None:

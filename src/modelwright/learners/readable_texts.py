@@ -20,6 +20,7 @@ from modelwright.core.signature import Signature
 from modelwright.core.units import format_quantity
 from modelwright.kinds.contract.common import Cut, Form
 from modelwright.learners.contract.spec import fields_of, form_of
+from modelwright.learners.weights.read_together import read_together
 
 MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can
 WARNED, REFUSED = 0.1, 0.5  # share of a column that cannot be read; English questions have less than 0.001
@@ -82,15 +83,23 @@ def of_states(
 
 
 def of_weights(
-    signature: Signature, columns: Columns, weights: Mapping[str, Path], max_length: int | None
+    signature: Signature,
+    columns: Columns,
+    weights: Mapping[str, Path],
+    max_length: int | None,
+    *,
+    together: bool | None = False,
 ) -> tuple[Reading, ...]:
     """Return what the encoders of inputs make of each column of tokens; weights: input → the folder of its encoder.
+
+    together: whether texts are read in one sequence, which has room for all of them at once (`read_together`).
 
     Nothing of a folder without a `tokenizer.json`, which only its own library can make; learning says it. Raises
     ProjectError for a `max_length` that an encoder does not take: longer texts would only fail once they are served.
     """
     states: dict[str, object] = {}
     longest: dict[str, int] = {}
+    joined = read_together(signature, weights, together)
     for field in fields_of(signature.inputs, Form.TOKENS):
         if (folder := weights.get(field.name)) is None:
             continue
@@ -99,7 +108,9 @@ def of_weights(
             raise ProjectError(Problem("plan.max-length", length=max_length, most=most))
         if not (folder / "tokenizer.json").is_file():
             continue
-        limit = min(most, MOST_TOKENS) if max_length is None else most
+        usual = min(most, MOST_TOKENS) if max_length is None else most
+        most //= len(joined) if field.name in joined else 1
+        limit = min(most, usual)
         given = {
             "tokenizer": (folder / "tokenizer.json").read_bytes(),
             "max_length": max_length,

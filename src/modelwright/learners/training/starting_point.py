@@ -16,7 +16,6 @@ from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners import kind_states, known_truths, logarithms, readable_texts, timing
 from modelwright.learners.contract.pixels import pixel_options
-from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.contract.steps import Activation
 from modelwright.learners.networks import forms
 from modelwright.learners.networks.encoders import joined_texts, registry
@@ -25,7 +24,7 @@ from modelwright.learners.networks.network import Network
 from modelwright.learners.networks.network_plan import EncoderPlan, JoinedPlan, LogarithmPlan, NetworkPlan
 from modelwright.learners.networks.own_module import OwnCode
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.weights.families import TRANSFORMER, family_of
+from modelwright.learners.weights.read_together import of_one_folder, read_together
 from modelwright.storage.formats.examples import Examples
 
 _TRIED = 3  # rows on which a module of the project is tried before it learns
@@ -138,8 +137,8 @@ def _begun(
     design: Scratch,
     limits: Mapping[str, int],
 ) -> StartingPoint:
-    together = _together(signature, weights, options)
-    alike = _of_one_folder(signature, weights)
+    together = read_together(signature, weights, options.get("together", False))
+    alike = of_one_folder(signature, weights)
     given = _load(weights, {**options, "segments": bool(together) or options.get("segments", False)})
     longest = {name: most for name in given.places if (most := given.of(name).most) is not None}
     if together and together[0] in longest:  # an encoder has room for all of them at once
@@ -200,26 +199,6 @@ def _begun(
         return StartingPoint(states, network, {})
     network = Network(signature, states, plan, {place: one.encoder for place, one in enumerate(given.loaded)})
     return StartingPoint(states, network, longest)
-
-
-def _together(
-    signature: Signature, weights: Mapping[str, Path], options: Mapping[str, object]
-) -> tuple[str, ...]:
-    """Return the texts that are read in one sequence: those that start from the weights of the first, where several do.
-
-    options: `together`, True or False; None: where the function has two texts, and no more.
-    """
-    wanted = options.get("together", False)
-    alike = _of_one_folder(signature, weights)
-    if wanted is False or len(alike) < 2 or (wanted is None and len(alike) > 2):
-        return ()
-    return alike if family_of(weights[alike[0]]) is TRANSFORMER else ()
-
-
-def _of_one_folder(signature: Signature, weights: Mapping[str, Path]) -> tuple[str, ...]:
-    """Return the texts that start from the weights of the first that starts from some."""
-    texts = [one.name for one in fields_of(signature.inputs, Form.TOKENS) if one.name in weights]
-    return tuple(name for name in texts if weights[name] == weights[texts[0]])
 
 
 def _comparing(signature: Signature, alike: Sequence[str]) -> JsonObject:

@@ -90,7 +90,11 @@ def _of_texts(context: Context) -> Iterator[WarningRow]:
     columns = read_columns(context.part(DATA, "train").path, [field.name for field in fields], fields)
     max_length = model.options.get("max_length")
     most = max_length if isinstance(max_length, int) else None
-    for found in readable_texts.of_weights(signature, columns, weights, most):
+    # of several learners that may be taken, some read each text by itself
+    (spec,) = specs if len(specs) == 1 else (None,)
+    options = None if spec is None else spec.Options.model_validate(model.options_of(spec))
+    together: bool | None = getattr(options, "together", False)
+    for found in readable_texts.of_weights(signature, columns, weights, most, together=together):
         for notice in found.notices():
             if whole and notice.id == "plan.cut-texts":
                 continue
