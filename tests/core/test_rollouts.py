@@ -130,7 +130,7 @@ def test_a_step_waits_for_its_requests_and_its_time():
 
 
 def test_a_version_is_compared_while_the_champion_still_answers():
-    """After the switch no request of the champion's is left to compare with: who switches first never serves."""
+    """After the switch the champion answers nobody: who is not proven by then does not get all of the traffic."""
     compared = parse("failure_rate", "<= champion + 1 %", SIGNATURE)
     open_, met = (Verdict(compared, Phase.LIVE, None, one) for one in (Outcome.INCONCLUSIVE, Outcome.MET))
     for strategy in (replace(CANARY, name="blue-green"), replace(CANARY, shares=(0.1, 1.0))):
@@ -139,6 +139,20 @@ def test_a_version_is_compared_while_the_champion_still_answers():
         assert decide(at, RolloutEvidence(True, 500, (MET, open_)), 60.0) is None
         assert decide(at, RolloutEvidence(True, 500, (OPEN, met)), 60.0).step == 1
         assert decide(at, RolloutEvidence(True, 500, (MET, open_)), 3600.0).status is Status.ABORTED
+
+
+@pytest.mark.parametrize("strategy", [replace(CANARY, name="blue-green"), replace(CANARY, shares=(0.1, 1.0))])
+def test_at_a_step_with_all_of_the_traffic_the_champion_gets_copies_and_the_version_is_still_compared(
+    strategy,
+):
+    compared = parse("failure_rate", "<= champion + 1 %", SIGNATURE)
+    worse = Verdict(compared, Phase.LIVE, None, Outcome.UNMET)
+    at = begun(strategy, Status.CANARY, 1)
+    assert (at.shares, at.shadow) == ({1: 0.0, 2: 1.0}, 1)
+    assert decide(at, RolloutEvidence(True, 500, (MET, worse)), 60.0).status is Status.ABORTED
+    for status in (Status.WARMING, Status.SERVING, Status.ABORTED):
+        assert begun(strategy, status, 1).shadow is None
+    assert begun(CANARY, Status.CANARY, 1).shadow is None  # at half of the traffic both answer
 
 
 events = st.tuples(

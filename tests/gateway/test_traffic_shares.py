@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,6 +173,13 @@ def test_callers_stay_with_a_version_on_every_path(packages: dict[str, Path]):
             assert answering == {1, 2}
 
 
+def a_slow_body() -> Iterator[bytes]:
+    """Yield a body of which the second half comes 0.2 s after the first."""
+    yield b'{"height": '
+    time.sleep(0.2)
+    yield b"11}"
+
+
 def test_a_version_that_is_watched_answers_nobody_and_is_recorded(packages: dict[str, Path], tmp_path: Path):
     releases = Releases(packages["linear"])
     live = Live(tmp_path / "live.db")
@@ -179,11 +188,13 @@ def test_a_version_that_is_watched_answers_nobody_and_is_recorded(packages: dict
         releases.share({1: 1.0, 2: 0.0}, shadow=2)
         assert releases.changed.wait(60)
         answers = [ask(server, height=n).json() for n in range(10)]
+        json_header = {"content-type": "application/json"}
+        answers.append(httpx.post(f"{server.url}/measure", content=a_slow_body(), headers=json_header).json())
         tested = httpx.post(
             f"{server.url}/measure", json={"height": 9}, headers={"x-modelwright-version": "2"}
         ).json()
         record = LiveRecord.open(live.record)
-        assert eventually(lambda: len(record.rows(0, version=2)) >= 10)
+        assert eventually(lambda: len(record.rows(0, version=2)) >= 11)
     assert {answer["version"] for answer in answers} == {1}
     assert [row.id for row in record.rows(0)] == [answer["id"] for answer in answers]
     copies = record.rows(0, version=2)
@@ -193,6 +204,7 @@ def test_a_version_that_is_watched_answers_nobody_and_is_recorded(packages: dict
     )  # and no tester's request
     assert all(row.mirrored and row.code == 200 for row in copies)
     shifted = load(packages["shifted"])
+    assert all(row.latency_s >= 0.2 for row in (record.rows(0)[-1], copies[-1]))  # both wait for the body
     for row in copies:
         assert row.outputs["size"]["value"] == shifted(row.inputs["height"]).size
 

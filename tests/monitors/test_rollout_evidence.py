@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,33 @@ def test_copies_are_compared_request_by_request(record: LiveRecord) -> None:
     assert differing.measurement.value == pytest.approx(84 / 250)
     assert (differing.outcome, estimated.outcome) == (Outcome.UNMET, Outcome.MET)
     assert decide(shadow, evidence, 9_500.0).status is Status.ABORTED
+
+
+def test_after_the_switch_a_version_is_compared_with_what_the_champion_answers_to_copies(
+    record: LiveRecord,
+) -> None:
+    """As copies both were alike; then every other request fails that the version answers, and no copy does."""
+    switched = Rollout(
+        2, 1, replace(STRATEGY, name="blue-green"), Status.CANARY, 1, requested_s=9_000.0, entered_s=9_400.0
+    )
+    assert switched.shadow == 1
+
+    def answered(n: int, version: int, code: int, *, mirrored: bool) -> Traffic:
+        outputs = {"team": {"value": "x"}} if code == 200 else None
+        return Traffic(f"s{n}", 9_001.0 + n, version, {}, outputs, 0.02, code, mirrored=mirrored)
+
+    for n in range(800):
+        code, is_before = (200 if n < 400 or n % 2 else 500), n < 400
+        record.record([answered(n, 2, code, mirrored=is_before), answered(n, 1, 200, mirrored=not is_before)])
+    assert record.flush()
+    judge = RolloutJudge(record, [], metric)
+    before, after = judge(switched, 9_400.0), judge(switched, 9_900.0)
+    (rate,) = (one for one in before.needed if one.requirement.metric.name == "failure_rate")
+    assert rate.outcome is not Outcome.UNMET
+    assert (before.rows, after.rows) == (0, 401)
+    decision = decide(switched, after, 9_900.0)
+    assert decision.status is Status.ABORTED
+    assert "failure_rate <= champion" in str(decision.why)
 
 
 # -- judged again and again ------------------------------------------------------------------------------------

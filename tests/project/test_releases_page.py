@@ -264,7 +264,7 @@ def test_blue_green_is_proven_on_copies_before_the_switch_and_the_old_version_st
         assert eventually(lambda: load.versions[-1] == 1)
         assert time.perf_counter() - begun < 1.0
     assert {1: (1.0, False), 2: (0.0, True)} in seen  # copies alone
-    assert {1: (0.0, False), 2: (1.0, False)} in seen  # and the old one at hand
+    assert {1: (0.0, True), 2: (1.0, False)} in seen  # and then for the old one
     assert set(load.versions[: load.versions.index(2)]) == {1}
     assert [one["status"] for one in details["decisions"]] == ["warming", "shadow", "canary", "serving"]
     for decision in details["decisions"][2:]:

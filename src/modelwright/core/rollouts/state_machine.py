@@ -79,8 +79,14 @@ class Rollout:
 
     @property
     def shadow(self) -> int | None:
-        """Return the version that gets copies of the traffic, None without one."""
-        return self.version if self.status is Status.SHADOW else None
+        """Return the version that gets copies of the traffic, None without one.
+
+        At a step with all of the traffic that is the champion: what it answers goes on to be compared with.
+        """
+        if self.status is Status.SHADOW:
+            return self.version
+        step = self.current
+        return self.champion if step is not None and step.share >= 1 else None
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ def _stepped(rollout: Rollout, evidence: RolloutEvidence, now_s: float) -> Decis
     enough = evidence.rows >= max(strategy.least_rows, 1) and waited_s >= strategy.least_s
     if not enough or (last and not _is_proven(evidence.needed)):
         return None
-    # Where the champion answers nothing from the next step on, no traffic would show any more how they compare.
+    # Where the champion answers nobody from the next step on, each answer to a caller is the version's: it must be
+    # proven by then to be no worse. That copies for the champion then show more of it can only stop the version.
     beside = [one for one in evidence.needed if one.requirement.bar.champion]
     if not last and strategy.steps[rollout.step + 1].share >= 1 and beside and not _is_proven(beside):
         return None

@@ -50,7 +50,7 @@ class Strategy:
         shadow, canary = TrafficStep(0.0), tuple(TrafficStep(share) for share in self.shares)
         return {
             "direct": (),
-            # checked before the switch on copies, and after it on all of the traffic
+            # checked before the switch on copies, and after it on all of the traffic, of which the champion gets copies
             "blue-green": (shadow, TrafficStep(1.0)),
             "canary": (shadow, *canary) if self.shadow_first else canary,
             "shadow": (shadow,),

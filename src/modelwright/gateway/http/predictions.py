@@ -237,7 +237,7 @@ class Predictions:
                 return self._read(shadow, given)
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, shadow, given)
 
-        self._mirror.copy(shadow, read, request.ids, request.options)
+        self._mirror.copy(shadow, read, request.ids, request.begun, request.options)
 
     async def _reply(
         self,

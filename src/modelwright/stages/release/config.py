@@ -45,8 +45,8 @@ class ReleaseConfig(BaseModel):
     strategy: StrategyName = Field(
         "direct",
         description="how traffic moves to a new version: `direct` all at once; `blue-green` all at once, checked on "
-        "copies of the traffic before and on the traffic itself after; `canary` step by step; `shadow` checked on "
-        "copies alone",
+        "copies of the traffic before, and after on the traffic itself beside copies for the old version; `canary` "
+        "step by step; `shadow` checked on copies alone",
     )
     allow_inconclusive: bool | tuple[str, ...] = Field(
         default=False,
