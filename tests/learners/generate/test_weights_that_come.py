@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
+import huggingface_hub.constants
 import numpy as np
 import pytest
 import tiny_decoder
@@ -178,6 +178,22 @@ def test_a_gguf_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
             fitting_parts.check(gguf_files.read(path, "damaged.gguf"), "damaged.gguf")
         except ProjectError:
             continue
+
+
+def test_a_checkpoint_that_is_damaged_is_refused(tmp_path: Path) -> None:
+    path = tiny_decoder.save(tmp_path / "weights") / "model.safetensors"
+    whole = path.read_bytes()
+    header = int.from_bytes(whole[:8], "little")
+    damaged = [whole[:length] for length in (0, 7, 8, 100, 8 + header, len(whole) // 2, len(whole) - 1)]
+    # a header that promises the sky, that ends within itself, and tensors beyond the file
+    damaged += [size.to_bytes(8, "little") + whole[8:] for size in (2**63 - 1, 2**40, 0, header - 1)]
+    offsets = b'"data_offsets":['
+    damaged.append(whole.replace(offsets, offsets + b"9", 1))
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(ProjectError) as raised:
+            folder_files.read(path.parent, "weights")
+        assert raised.value.problems[0].id == "generate.damaged"
 
 
 @pytest.mark.parametrize("how", [{"architecture": "gpt2"}, {"template": "{{ ''.__class__ }}"}])
