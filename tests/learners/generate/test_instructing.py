@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import tiny_tools
 import torch
 
 from modelwright import learners
-from modelwright.core.messages import ProjectError
+from modelwright.core.messages import MachineError, ProjectError
 from modelwright.core.progress import Silent
 from modelwright.kinds.dialogue.value import DialogueTurn
 from modelwright.learners.causal.causal_objective import CausalObjective
@@ -190,3 +191,52 @@ def test_the_budget_is_kept_and_keys_in_vain_are_named(weights: Path) -> None:
     assert long.seconds <= 600
     as_it_comes = forecast(weights, rows, freeze_words=False)
     assert [one.values["key"] for one in as_it_comes.warnings] == ["model.freeze_words"]
+
+
+def test_where_memory_runs_out_parts_are_halved_to_the_same_gradient_and_that_is_said(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = CausalObjective.loss
+    whole = once(weights, tmp_path / "whole")
+
+    def tight(
+        self: CausalObjective, rows: TokenRows, batch: np.ndarray, seed: int, step: int
+    ) -> torch.Tensor:
+        if len(batch) > 2 and torch.is_grad_enabled():
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return honest(self, rows, batch, seed, step)
+
+    monkeypatch.setattr(CausalObjective, "loss", tight)
+    summary = once(weights, tmp_path / "halved")
+    assert [one["id"] for one in summary["warnings"]] == ["learn.smaller-parts"]
+    assert "warnings" not in whole
+    for one, other in zip(summary["history"], whole["history"], strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
+
+    def none(*_: object) -> torch.Tensor:
+        raise MemoryError
+
+    monkeypatch.setattr(CausalObjective, "loss", none)
+    with pytest.raises(MachineError, match="no memory"):
+        once(weights, tmp_path / "none")
+
+
+def test_rows_whose_loss_is_no_number_are_saved_as_they_were_read(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProjectError, match="the rows are in"):
+        once(weights, tmp_path / "far", learning_rate=1e30)
+    saved = json.loads((tmp_path / "far" / "scratch" / "diverged.json").read_text("utf-8"))
+    assert saved["rows"]
+    assert all("It is" in one["read"] for one in saved["rows"])
+
+
+def once(weights: Path, folder: Path, **training: object) -> Any:
+    """Learn a few steps, and return the summary."""
+    out, scratch = folder / "out", folder / "scratch"
+    for made in (out, scratch):
+        made.mkdir(parents=True)
+    setup = Setup(
+        "generate", 6, 8, 1, "float32", "avx2", 0, GenerateOptions(train="full"),
+        GenerateTraining(**training), {BROUGHT: weights},
+    )  # fmt: skip
+    rows = Rows(tiny_decoder.asked(24), tiny_decoder.asked(6))
+    return LEARN.learn(tiny_decoder.ASK, rows, setup, out, scratch, Silent())

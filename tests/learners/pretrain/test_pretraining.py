@@ -319,6 +319,33 @@ def test_rows_whose_loss_is_no_number_are_saved_and_memory_that_runs_out_is_said
     assert digests.of_folder(_learn(tmp_path / "tight", _setup())) == whole
 
 
+def _too_large() -> torch.Tensor:
+    raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+
+def test_where_memory_runs_out_a_batch_is_halved_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest, read = Pretext.loss, list[int]()
+
+    def tight(self: Pretext, arrays: Any, seed: int, step: int) -> torch.Tensor:
+        rows = len(next(iter(arrays.values())))
+        if self.training and rows > 4:
+            _too_large()
+        read.append(rows)
+        return honest(self, arrays, seed, step)
+
+    monkeypatch.setattr(Pretext, "loss", tight)
+    out, scratch = tmp_path / "out", tmp_path / "scratch"
+    for folder in (out, scratch):
+        folder.mkdir()
+    how = Setup(**{**vars(_setup()), "batch": 16, "steps": 2})
+    summary = LEARN.learn(READ, Rows(_texts(60), _texts(20)), how, out, scratch, Silent())
+    (said,) = summary["warnings"]  # type: ignore[misc,attr-defined]
+    assert (said["id"], said["values"]["parts"]) == ("learn.compared-in-parts", 4)
+    assert read.count(4) >= 8
+
+
 def test_the_average_is_said_as_by_every_learner() -> None:
     ((path, problem),) = option_problems({"learner": "pretrain", "average": 0.9})
     assert (path, problem.values["now"]) == (("model", "average"), "learn.averaging.decay")

@@ -32,7 +32,7 @@ class CausalObjective:
         self._shares = shares
         weights = sum(one.numel() for one in decoder.parameters())
         small = PART_TOKENS * max(1, min(_MOST_PARTS, _WEIGHTS // weights))
-        self._most = small if device == "cpu" else GPU_PART_TOKENS
+        self._most = self._at_first = small if device == "cpu" else GPU_PART_TOKENS
 
     @property
     def module(self) -> Decoder:
@@ -76,6 +76,11 @@ class CausalObjective:
         whole = int(rows.learned[batch].sum())
         for part in self.shared(rows.lengths, batch):
             yield part, float(rows.learned[part].sum()) / whole
+
+    def halve(self, times: int) -> bool:
+        """Let parts have so many times half of the tokens; tell whether that is one at least."""
+        self._most = max(1, self._at_first >> times)
+        return bool(self._at_first >> times)
 
     def held(self, rows: TokenRows) -> Iterator[tuple[NDArray[np.int64], float]]:
         """Yield held-out rows by length, each part with its learned tokens."""

@@ -103,6 +103,10 @@ class PreferenceObjective:
         for part in self._causal.shared(rows.lengths, batch):
             yield part, len(part) / len(batch)
 
+    def halve(self, times: int) -> bool:
+        """Let parts have so many times half of the tokens; tell whether that is one at least."""
+        return self._causal.halve(times)
+
     def held(self, rows: PairRows) -> Iterator[tuple[Batch, float]]:
         """Yield held-out pairs by length, each part with how many they are."""
         for part in self._causal.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):

@@ -55,6 +55,11 @@ class TokenRows:
         """Return the tokens of each row that are learned, (n,)."""
         return np.array([int(row.learned.sum()) for row in self._rows], dtype=np.int64)
 
+    def ids(self, row: int) -> list[int]:
+        """Return the tokens of a row."""
+        found: list[int] = self._rows[row].ids.tolist()
+        return found
+
     def followed_by(self, others: TokenRows) -> TokenRows:
         """Return these rows and others behind them."""
         return TokenRows([*self._rows, *others._rows])

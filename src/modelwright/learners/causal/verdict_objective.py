@@ -143,6 +143,10 @@ class VerdictObjective:
         for part in self._causal.shared(rows.lengths, batch):
             yield part, len(part) / len(batch)
 
+    def halve(self, times: int) -> bool:
+        """Let parts have so many times half of the tokens; tell whether that is one at least."""
+        return self._causal.halve(times)
+
     def held(self, rows: VerdictRows) -> Iterator[tuple[Batch, float]]:
         """Yield held-out rows by length, each part with how many they are."""
         for part in self._causal.cut(rows.lengths, np.argsort(rows.lengths, kind="stable")):

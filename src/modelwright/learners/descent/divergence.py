@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,16 +80,26 @@ def _far(rows: EncodedRows, found: DivergedError) -> tuple[str, float] | None:
 
 def save(rows: EncodedRows, step: int, batch: NDArray[np.int64], path: Path) -> None:
     """Write the rows of a step: their places among the training rows, and their values, long ones cut."""
+    save_written(written(rows, batch), step, path)
+
+
+def written(rows: EncodedRows, batch: NDArray[np.int64]) -> list[dict[str, object]]:
+    """Return rows as they are written: their places among the training rows, and their values, long ones cut."""
     fields = (*rows.signature.inputs, *rows.signature.outputs)
-    written = [
-        {"row": int(row), **{field.name: _text(rows.columns[field.name][int(row)]) for field in fields}}
+    return [
+        {"row": int(row), **{field.name: shown(rows.columns[field.name][int(row)]) for field in fields}}
         for row in batch
     ]
-    text = json.dumps({"step": step + 1, "rows": written}, ensure_ascii=False, indent=1)
+
+
+def save_written(rows: Sequence[Mapping[str, object]], step: int, path: Path) -> None:
+    """Write what the rows of a step are, as `written` gives it."""
+    text = json.dumps({"step": step + 1, "rows": rows}, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _text(value: object) -> str | None:
+def shown(value: object) -> str | None:
+    """Return a value as a text that is cut where it is long."""
     if value is None:
         return None
     text = str(value)

@@ -6,7 +6,7 @@ For what has no heads and no outputs to score, such as an encoder that learns fr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,7 +32,6 @@ from modelwright.learners.steps.optimiser import WeightGroup, optimisers, rememb
 from modelwright.learners.steps.scaling import Scaling
 from modelwright.learners.steps.schedule import RateSchedule
 from modelwright.learners.training import checkpoint
-from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.runtime.memory import ran_out
 
 HELD = 2**40  # beyond every step: what is drawn for validation is drawn for no step
@@ -55,6 +54,9 @@ class Objective(Protocol[Rows_contra]):
 
     def parts(self, rows: Rows_contra, batch: Batch) -> Iterable[tuple[Batch, float]]:
         """Yield the parts of a batch that are read one after another, each with its share of the loss."""
+
+    def halve(self, times: int) -> bool:
+        """Let parts be so many times half as large as they would be; tell whether they can be."""
 
     def held(self, rows: Rows_contra) -> Iterable[tuple[Batch, float]]:
         """Yield the batches in which held-out rows are read, each with its weight in their loss."""
@@ -106,6 +108,8 @@ class PlainRun:
         self.norm, self.rate = 0.0, 0.0
         self.history: list[Score] = []
         self.exchange: PlainExchange | None = None  # with other processes, which read parts of each step
+        self.halvings = 0  # of the parts in which a step is read, as memory ran out
+        self.written: Callable[[Batch], list[dict[str, Any]]] | None = None  # rows, as a file has them
         self._scaling = Scaling.of(recipe.precision)
         self.weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
         self._buffers = dict(module.named_buffers())
@@ -129,15 +133,22 @@ class PlainRun:
     def learn(self, batch: Batch) -> float:
         """Take one step and return its loss.
 
-        Raises ProjectError where that is no finite number, and MachineError where memory runs out: rows that are
-        compared with each other cannot be read in parts, so nothing is halved here.
+        Where memory runs out, parts are half as large from this step on. Raises ProjectError where the loss is no
+        finite number, and MachineError where memory runs out in the smallest parts, or in one of several processes.
         """
         self._objective.module.train()
         while True:
             self._draw()
-            with _within_memory():
+            try:
                 # Σ share · mean loss of a part is the mean loss of the batch, and so is its gradient
                 value = self._add_gradients(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error):
+                    raise
+                # the gradients so far are of some rows only
+                self.forget()
+                self._halve(batch, error)
+                continue
             if self._scaling.undo(self.weights.values()):
                 break
             # the same rows again, at half of the scale
@@ -189,6 +200,16 @@ class PlainRun:
         for one in self._optimisers:
             one.zero_grad()
 
+    def _halve(self, batch: Batch, error: Exception) -> None:
+        """Read a step in smaller parts from now on; raises MachineError where there are none."""
+        before = now = [len(part) for part, _ in self.parts(batch)]
+        while now == before:
+            # other processes have the same parts as this one, whose memory is not theirs
+            if self.exchange is not None or max(now) == 1 or not self._objective.halve(self.halvings + 1):
+                raise MachineError(Problem("machine.memory")) from error
+            self.halvings += 1
+            now = [len(part) for part, _ in self.parts(batch)]
+
     def _draw(self) -> None:
         torch.manual_seed((self._seed * 1_000_003 + self.step) % 2**63)  # of dropout
 
@@ -212,10 +233,10 @@ class PlainRun:
         return value
 
     def _too_high(self, batch: Batch) -> Problem:
-        """Return that a loss is no finite number, and write its rows to a file where they are a project's rows."""
+        """Return that a loss is no finite number, and write its rows to a file, if there is one."""
         rate, file = self._recipe.rate, None
-        if self.diverged is not None and isinstance(self._rows, EncodedRows):
-            divergence.save(self._rows, self.step, batch, self.diverged)
+        if self.diverged is not None and self.written is not None:
+            divergence.save_written(self.written(batch), self.step, self.diverged)
             file = str(self.diverged)
         line = setting("learn.learning_rate", float(f"{rate / _LOWER:.1g}"))
         return Problem("learn.rate-too-high", step=self.step + 1, rate=rate, file=file, line=line)
@@ -249,6 +270,7 @@ class PlainRun:
         memory = remembered(self._optimisers, self.weights)
         tensors |= {f"{_REMEMBERED}{name}": one for name, one in memory}
         note: dict[str, Any] = {"step": self.step, "shown": dict(shown), "scaling": asdict(self._scaling)}
+        note["halvings"] = self.halvings
         note["history"] = [asdict(one) for one in self.history]
         checkpoint.write(path, tensors, note)
 
@@ -257,6 +279,8 @@ class PlainRun:
         self.step = note["step"]
         self.history = [Score.of(one) for one in note["history"]]
         self._scaling = Scaling(**note.get("scaling", {}))
+        self.halvings = note.get("halvings", 0)
+        self._objective.halve(self.halvings)
         put(self.weights, {name: tensors[f"weight.{name}"] for name in self.weights})
         put(self._buffers, {name: tensors[f"buffer.{name}"] for name in self._buffers})
         if self._copied:

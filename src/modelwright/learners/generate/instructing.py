@@ -26,7 +26,7 @@ from modelwright.learners.causal.verdict_objective import VerdictObjective, Verd
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.contract.training import Precision
-from modelwright.learners.descent import plain_run, trainer
+from modelwright.learners.descent import divergence, plain_run, trainer
 from modelwright.learners.descent.plain_run import Batch, PlainRecipe, PlainRun
 from modelwright.learners.generate import from_scratch, preferring
 from modelwright.learners.generate.answer_rows import AnswerReader, AnswerRows
@@ -46,6 +46,7 @@ _PREFER_RATES = {"full": 5e-6, "lora": 1e-4}
 _RATE_FROM_NOTHING = 3e-3
 _EPOCHS, _EPOCHS_FROM_NOTHING = 3, 100  # most passes that a budget is turned into
 _HELD = 128  # rows of validation, evenly spaced, whose answers' loss decides which weights are kept
+_SIDES = ("answer", "beside")  # of a row with two answers
 _MANY_STEPS = 10**6  # of the schedule while steps are timed
 
 
@@ -87,6 +88,21 @@ class _Begin:
     def notices(self) -> Iterator[Notice]:
         most = MOST_CONTEXT if self.options.from_nothing else self.decoder.shape.context
         return self.read.notices(self.context, most)
+
+    def written(self, batch: Batch) -> list[dict[str, Any]]:
+        """Return rows as the file of a loss that is no number has them: all that is read, as text."""
+        tokenizer, rows = Tokenizer.from_str(self.weights.tokenizer.decode()), self.rows
+        sides = {"read": rows} if isinstance(rows, TokenRows) else dict(zip(_SIDES, rows.sides, strict=True))
+        return [
+            {
+                "row": row,
+                **{
+                    name: divergence.shown(tokenizer.decode(of.ids(row), skip_special_tokens=False))
+                    for name, of in sides.items()
+                },
+            }
+            for row in batch.tolist()
+        ]
 
     def held(self, examples: Examples) -> TokenRows | PairRows | VerdictRows:
         """Return the rows of validation that are answered."""
@@ -214,6 +230,7 @@ def learn(
             held = preferring.with_reference(objective, held, scratch / "reference-held.safetensors")
         recipe = replace(_recipe(options, training), precision=setup.precision)
         run = PlainRun(objective, rows, recipe, steps=setup.steps, seed=setup.seed)
+        run.written = begin.written
         history = plain_run.take_all(
             run,
             rows,
@@ -235,6 +252,11 @@ def learn(
         "chosen": asdict(chosen),
         **found,
     }
+    if run.halvings:
+        summary["warnings"] = [
+            *found.get("warnings", []),
+            Notice("learn.smaller-parts", share=2**run.halvings).to_wire(),
+        ]
     return replace(begin.weights, tensors=tensors), summary
 
 
@@ -243,7 +265,7 @@ def _preferred(
     options: GenerateOptions,
     rows: Any,
     held: Any,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return what a summary says of preferences, nothing where none were learned."""
     if options.prefer is None or isinstance(objective, CausalObjective):
         return {}

@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 
 from modelwright import kinds
 from modelwright.core.json_types import JsonObject
-from modelwright.core.messages import Phrase, Problem, ProjectError
+from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
+from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import ArraySpec, Form
@@ -170,7 +171,12 @@ class PretrainLearn(Learn[Rows]):
             )
         own_weights.write(out, begin.form, begin.type, signature.name, begin.loaded)
         chosen = min(history, key=lambda score: score.rank)
-        return {"history": [asdict(one) for one in history], "chosen": asdict(chosen)}
+        found: dict[str, object] = {"history": [asdict(one) for one in history], "chosen": asdict(chosen)}
+        if not run.halvings:
+            return found
+        line = setting("learn.batch", max(2, setup.batch >> run.halvings))
+        notice = Notice("learn.compared-in-parts", parts=2**run.halvings, line=line)
+        return {**found, "warnings": [notice.to_wire()]}
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer nothing: weights have no outputs."""
