@@ -63,6 +63,7 @@ from modelwright.project.results.run_result import RunResult
 from modelwright.project.results.show_report import ShowReport
 from modelwright.project.results.showing import show
 from modelwright.project.row_answers import answered
+from modelwright.project.serving import reading_ahead
 from modelwright.project.tuning.declared_space import require_space
 from modelwright.project.whole_run import RunRequest
 from modelwright.runtime import explaining
@@ -202,6 +203,9 @@ class Project:
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
+        self._need_outputs()
+        with self._writing("serve"):
+            reading_ahead.read_released(self.opened.file.serve, self._state, self._store)
         from modelwright.project.serving import project_serving  # with libraries that no other command needs
 
         one = self.serving()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ from modelwright.cli.typer_app import (
     opened,
 )
 from modelwright.core.exit_codes import Exit
-from modelwright.runtime.worker.worker_process import read_ahead, start_ahead
+from modelwright.runtime.worker.worker_process import OPENED_BY, read_ahead, start_ahead
 
 
 @app.command(rich_help_panel=START)
@@ -74,11 +75,17 @@ def serve(
     if package is None:
         opened(projects[0] if projects else project, settings).serve(host, port)
         return
-    if not settings:  # by a setting the worker may be told otherwise
+    if not _open_otherwise(settings or ()):
         read_ahead(package.absolute())
     from modelwright.project.serving.package_serving import serve_package
 
     serve_package(package, settings or (), host=host, port=port, record=record)
+
+
+def _open_otherwise(settings: Sequence[str]) -> bool:
+    """Return whether one of these settings may say how a worker opens a package; reads no more than their keys."""
+    keys = {one.partition("=")[0].strip() for one in settings}
+    return not keys.isdisjoint({"serve", *(f"serve.{name}" for name in OPENED_BY)})
 
 
 @app.command(rich_help_panel=SERVE)

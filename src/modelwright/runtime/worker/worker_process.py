@@ -16,6 +16,9 @@ from pathlib import Path
 
 from modelwright.runtime.worker.frames import packed
 
+# What of the section `serve` says how a package is opened: where it is stated, nothing is read before it is known.
+OPENED_BY = ("threads", "workers", "device")
+
 
 @dataclass(frozen=True)
 class WorkerProcess:
