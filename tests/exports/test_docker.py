@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -15,12 +16,15 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
+from email.parser import Parser
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 from in_process import say
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from modelwright import exports
 from modelwright.core.digests import of_folder
@@ -99,6 +103,50 @@ def test_what_serves_is_pinned(context: Path) -> None:
     pinned = {line.partition("==")[0] for line in lines}
     assert {"onnxruntime", "uvicorn", "starlette", "numpy", "sqlalchemy"} <= pinned
     assert not pinned & {"torch", "modelwright", "pillow", "polars", "pytest"}
+
+
+def test_the_pins_are_whole_and_agree(context: Path) -> None:
+    """pip installs them without their dependencies, so that none may be missing, and looks at no bound."""
+    lines = (context / "requirements.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines)
+    with zipfile.ZipFile(next(context.glob("*.whl"))) as wheel:
+        (name,) = (one for one in wheel.namelist() if one.endswith(".dist-info/METADATA"))
+        ours = Parser().parsestr(wheel.read(name).decode()).get_all("Requires-Dist", [])
+    wanted = {"modelwright": ours} | {one: importlib.metadata.requires(one) or [] for one in pinned}
+    wrong = []
+    for name, needs in wanted.items():
+        extra = "serve" if name == "modelwright" else ""
+        for need in map(Requirement, needs):
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                version = pinned.get(canonicalize_name(need.name))
+                if version is None or not need.specifier.contains(version, prereleases=True):
+                    wrong.append((name, str(need), version))
+    assert not wrong
+
+
+def test_what_the_context_names_is_there(context: Path) -> None:
+    lines = (context / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    stages: list[str] = []
+    for line in lines:
+        if line.startswith("FROM "):
+            stages += re.findall(r" AS (\S+)$", line)
+        if line.startswith("COPY --from="):
+            assert re.findall(r"--from=(\S+)", line)[0] in stages
+        elif line.startswith("COPY "):
+            *sources, _ = line.split()[1:]
+            assert all((context / source).exists() for source in sources), line
+    instructions = {line.split()[0] for line in lines if re.match(r"\S", line) and not line.startswith("#")}
+    known = {"ARG", "FROM", "WORKDIR", "COPY", "RUN", "LABEL", "ENV", "USER", "EXPOSE", "HEALTHCHECK"}
+    assert instructions == {*known, "ENTRYPOINT", "CMD"}
+    compose = yaml.safe_load((context / "compose.yaml").read_text())
+    (service,) = compose["services"].values()
+    assert (context / service["build"] / "Dockerfile").is_file()
+    assert set(service["networks"]) <= set(compose["networks"])
+    assert set(service["secrets"]) <= set(compose["secrets"])
+    assert service["environment"]["MODELWRIGHT_API_KEY_FILE"] in {
+        f"/run/secrets/{one}" for one in service["secrets"]
+    }
+    assert f"EXPOSE {service['ports'][0].rpartition(':')[2]}" in lines
 
 
 def test_a_kind_brings_what_it_reads_with(packages: dict[str, Path]) -> None:

@@ -203,14 +203,11 @@ class Project:
 
     def serve(self, host: str | None = None, port: int | None = None) -> None:
         """Serve the released version over HTTP until interrupted."""
-        self._need_outputs()
-        with self._writing("serve"):
-            reading_ahead.read_released(self.opened.file.serve, self._state, self._store)
-        from modelwright.project.serving import project_serving  # with libraries that no other command needs
-
-        one = self.serving()
+        one = self.serving(alone=True)
         if not self.is_released:
             raise StateError(Problem("serve.nothing-released"))
+        from modelwright.project.serving import project_serving
+
         project_serving.serve(one, (), host, port, self._progress.say)
 
     @property
@@ -218,13 +215,15 @@ class Project:
         """Return whether a version is, or should be, in production."""
         return self._state.desired_release() is not None
 
-    def serving(self) -> Serving:
-        """Return how a gateway serves the function, whatever is released of it."""
+    def serving(self, *, alone: bool = False) -> Serving:
+        """Return how a gateway serves the function, whatever is released of it; alone: with no other one beside it."""
         self._need_outputs()
-        from modelwright.project.serving import project_serving
-
         held = ExitStack()
         held.enter_context(self._writing("serve"))
+        if alone:
+            reading_ahead.read_released(self.opened.file.serve, self._state, self._store)
+        from modelwright.project.serving import project_serving  # with libraries that no other command needs
+
         serving = project_serving.serving_of(self._context(), self._store, self.root)
         finalize(serving, held.close)  # the store stays where it is for as long as a gateway has it
         return serving
