@@ -422,8 +422,7 @@ class Project:
         return moving.move(self.opened, self.root, store)
 
     def __repr__(self) -> str:
-        bars = "".join(f"\n  {one}" for one in self.opened.requirements)
-        return f"<Project {self.opened.signature}{bars}>"
+        return "\n  ".join((f"<Project {self.opened.signature}", *map(str, self.opened.requirements))) + ">"
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<li><code>{html.escape(str(one))}</code></li>" for one in self.opened.requirements)
@@ -450,11 +449,10 @@ class Project:
 
     def _new_runner(self, store: Store | None = None, *, tells: bool = False) -> Runner:
         """Return a runner; `tells`: it shows every stage that has ended."""
-        digests = FileDigests(self.root / "cache" / "files.json")
         return Runner(
             store or self._store,
             self._fingerprint,
-            digests=digests,
+            digests=FileDigests(self.root / "cache" / "files.json"),
             progress=self._progress,
             listen=(lambda result: stage_lines.tell(self._progress, result)) if tells else lambda _: None,
             records_latest=read_only.is_writable(self.root),
