@@ -142,12 +142,15 @@ class Faults:
         self.operator.ends(self.operator.go_back(before), "serving")
 
 
-def gone_after_s(answers: Answered, went_back: list[tuple[float, int]], asked: list[float]) -> list[float]:
+def gone_after_s(
+    answers: Answered, went_back: list[tuple[float, int]], asked: list[float], *, sent: bool = False
+) -> list[float]:
     """Return for each time of going back how long the version that was left still answered, in seconds.
 
-    asked: when anything was asked of the gateway; the next release may bring that version back.
+    asked: when anything was asked of the gateway; the next release may bring that version back. sent: when the last
+    request that it answered was sent, which leaves out how long that one waited for its answer.
     """
-    done_s = answers.begun + answers.done_s
+    done_s = answers.begun + (answers.sent_s if sent else answers.done_s)
     found = []
     for at, version in went_back:
         until = min([one for one in asked if one > at] + [float("inf")])
@@ -210,6 +213,8 @@ class Found:
         print("; ".join(f"{name}: {count}" for name, count in sorted(self.faults.done.items())))
         print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {latency.max():.0f} ms")
         print("went back after: " + ", ".join(f"{one:.2f} s" for one in self.went_back_s))
+        last_s = gone_after_s(self.answers, self.faults.went_back, self.faults.asked, sent=True)
+        print("the last request so answered was sent after: " + ", ".join(f"{one:.2f} s" for one in last_s))
         tenth = len(held) // 10 + 1
         for label, some in (("first", held[:tenth]), ("last", held[-tenth:])):
             gateway, files, workers, each = np.mean(

@@ -29,6 +29,7 @@ from modelwright.gateway.traffic.desired_traffic import DesiredReleases
 from modelwright.gateway.traffic.lease import LeasedReleases
 from modelwright.monitors import live_requirements
 from modelwright.package import gpu
+from modelwright.runtime.memory import give_back_freed
 from modelwright.storage.traffic.record import LiveRecord
 
 _PRUNE_EVERY_S = 3600.0
@@ -153,6 +154,8 @@ class Station:
                     for served, _ in (route.shares if route is not None else ())
                 }
                 self.telemetry.requirements({version: one.verdicts for version, one in seen.items()})
+                # the figures of 100,000 rows are parts of the heap here and there, and more with each round
+                await asyncio.to_thread(give_back_freed)
             await asyncio.sleep(live.refresh_s)
 
     async def _prune(self) -> None:

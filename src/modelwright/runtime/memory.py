@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import resource
 import sys
 from pathlib import Path
@@ -41,6 +42,15 @@ def free_bytes(root: Path = ROOT) -> int | None:
             with contextlib.suppress(ValueError):  # absent, or "max"
                 found.append(max(0, int(text(group / most)) - int(text(group / used))))
     return min(found, default=None)
+
+
+def give_back_freed() -> None:
+    """Give the system back what this process has freed, where the C library is glibc, which keeps most of it.
+
+    It takes some ms, in which others who allocate wait (malloc_trim(3)).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 # what libraries in C++ say, torch's allocators among them, where they raise no MemoryError
