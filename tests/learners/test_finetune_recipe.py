@@ -7,7 +7,7 @@ import pytest
 from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.image.samples import picture
-from modelwright.learners.finetune.learn import _recipe
+from modelwright.learners.finetune.learn import _most_steps, _recipe
 from modelwright.learners.finetune.spec import FinetuneOptions, FinetuneTraining
 from modelwright.learners.training.encoded_rows import EncodedRows
 
@@ -43,6 +43,23 @@ def test_what_is_left_open(signature: str, rare: int, rates: tuple[float, float]
     recipe = _recipe(FinetuneOptions(), FinetuneTraining(), rows(signature, rare))
     assert (recipe.learning_rate, recipe.head_rate) == rates
     assert recipe.balanced is balanced
+
+
+@pytest.mark.parametrize(
+    ("signature", "options", "epoch", "most"),
+    [
+        (TEXT, {}, 50, 500),
+        (TEXT, {}, 280, 1000),
+        (TEXT, {}, 500, 1500),
+        (TEXT, {"most_epochs": 7}, 500, 3500),
+        (TEXT, {"lora": {"rank": 4}}, 500, 5000),
+        (PHOTO, {}, 500, 5000),
+    ],
+)
+def test_many_texts_are_read_in_fewer_passes(
+    signature: str, options: dict[str, object], epoch: int, most: int
+) -> None:
+    assert _most_steps(Signature.parse(signature), FinetuneOptions.model_validate(options), epoch) == most
 
 
 def test_what_is_stated_holds() -> None:

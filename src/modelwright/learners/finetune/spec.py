@@ -90,7 +90,12 @@ class FinetuneOptions(BaseModel):
     token_dropout: float = Field(
         0.0, ge=0, lt=1, description="share of the tokens of a text that a step leaves out; never its first"
     )
-    most_epochs: int = Field(10, ge=1, description="most passes that a budget is turned into")
+    most_epochs: int | None = Field(
+        None,
+        ge=1,
+        description="most passes that a budget is turned into; None: 10, of texts as few as have 1,000 steps, "
+        "but 3",
+    )
     weights: dict[str, float] = Field({}, description="output → weight of its loss; 1 where none is given")
 
 
