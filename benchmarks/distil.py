@@ -10,7 +10,7 @@ truths alone; the other (`distil`) learns what the teacher answers too. --alike 
 teacher's words and word vectors as that one does, and learns the truths alone: what of the gain is the beginning's.
 --layers: the taught student (and that of --alike) begins with so many layers of MiniLM, or of the encoder that
 --pretrained names, as the folder of the project that has fine-tuned the teacher; the one from scratch stays the network
-of words. --feed-forward: the share of the channels within these layers.
+of words. --feed-forward: the share of the channels within these layers. --compress: how the taught ones are packaged.
 Accuracy is that of the dataset's own test file; latency the CPU time of a request of one row, by turns, the median.
 
 Bars: the student takes at most a third of the teacher's time, and closes at least half of the gap between the student
@@ -125,7 +125,6 @@ def main() -> None:
             arguments.data,
             {"learner": "network", "encoders": encoders},
             arguments.budget,
-            arguments.compress,
         )
         student = {"learner": "distil", "from": str(arguments.teacher.resolve()), **begun}
         taught = packaged(
