@@ -8,7 +8,10 @@ import numpy as np
 
 from modelwright import learners
 from modelwright.core.messages import ProjectError
+from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
 from modelwright.package import packages
 from modelwright.package.body import Body
 from modelwright.package.packages import Package
@@ -40,6 +43,18 @@ TRAIN, HELD = examples(400, 0), examples(200, 1)
 def written(body: Body, place: Path) -> Path:
     packages.write(body, place, lineage={}, versions={}, threads=1)
     return place
+
+
+def teacher_package(root: Path, learner: str, signature: Signature, rows: Rows, steps: int) -> Path:
+    """Return the package of a function that a learner has learned, in a folder of `root`."""
+    spec = learners.spec(learner)
+    setup = Setup(
+        learner, steps, len(rows.train), 1, "float32", "avx2", 0, spec.Options(), spec.Training(), {}
+    )
+    for name in ("learned", "scratch"):
+        (root / name).mkdir()
+    learners.learn(learner).learn(signature, rows, setup, root / "learned", root / "scratch", Silent())
+    return written(learners.export(learner).export(root / "learned"), root / "package")
 
 
 def function(learned: Path) -> Function:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from students import GRADE, TRAIN, function, problems, written
+from students import GRADE, TRAIN, function, problems, teacher_package
 from torch import nn
 
 from modelwright import kinds, learners
@@ -45,14 +45,7 @@ SAID, ASKED = remarks(120, 0), remarks(60, 1)
 def reader(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the package of a teacher of texts, and pretrained weights of four layers."""
     root = tmp_path_factory.mktemp("reader")
-    spec = learners.spec("linear")
-    setup = Setup("linear", 30, 120, 1, "float32", "avx2", 0, spec.Options(), spec.Training(), {})
-    for name in ("learned", "scratch"):
-        (root / name).mkdir()
-    learners.learn("linear").learn(
-        READ, Rows(SAID, ASKED), setup, root / "learned", root / "scratch", Silent()
-    )
-    package = written(learners.export("linear").export(root / "learned"), root / "package")
+    package = teacher_package(root, "linear", READ, Rows(SAID, ASKED), steps=30)
     return package, tiny_encoder.save(root / "weights", WORDS, layers=4)
 
 

@@ -10,10 +10,10 @@ part is one vector: whether memory ran out, its loss, which weights have a gradi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -76,13 +76,18 @@ def connected(ranks: Ranks) -> Iterator[None]:
 
 
 @contextmanager
-def exchanging(run: TrainingRun, ranks: Ranks) -> Iterator[None]:
-    """Let a run have its gradients from all ranks within the block; with one there is nothing to exchange."""
+def exchanging(
+    run: Any, ranks: Ranks, device: torch.device, exchange: Callable[[Any, Ranks], Any]
+) -> Iterator[None]:
+    """Let a run have its gradients from all ranks within the block; with one there is nothing to exchange.
+
+    exchange: makes what the run then has as its `exchange`, of the run and the ranks.
+    """
     if ranks.size == 1:
         yield
         return
-    with group(ranks, run.network.device):
-        run.exchange = GradientExchange(run, ranks)
+    with group(ranks, device):
+        run.exchange = exchange(run, ranks)
         try:
             yield
             run.exchange.end()

@@ -7,8 +7,7 @@ gradients. One process that reads the same parts adds the same numbers in the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,21 +25,6 @@ if TYPE_CHECKING:
 _STEP, _END = 0.0, 1.0
 _LOST, _LOSS, _HEAD = 0, 1, 2  # places in what comes back of a part
 _HEADER = 4  # numbers: what is to be done, the step, its rows, the scale of the loss
-
-
-@contextmanager
-def exchanging(run: PlainRun, ranks: Ranks) -> Iterator[None]:
-    """Let a run have its gradients from all ranks within the block; with one there is nothing to exchange."""
-    if ranks.size == 1:
-        yield
-        return
-    with group(ranks, _device(run)):
-        run.exchange = PlainExchange(run, ranks)
-        try:
-            yield
-            run.exchange.end()
-        finally:
-            run.exchange = None
 
 
 class PlainExchange:
@@ -88,7 +72,7 @@ class PlainExchange:
             distributed.broadcast(self._header(_END), src=0)
 
     def _send(self, batch: NDArray[np.int64]) -> None:
-        run, device = self._run, _device(self._run)
+        run, device = self._run, device_of(self._run)
         distributed.broadcast(self._header(_STEP, run.step, len(batch), run.scale), src=0)
         distributed.broadcast(torch.from_numpy(batch).to(device), src=0)
         distributed.broadcast(_flat(run.averaged), src=0)
@@ -96,12 +80,12 @@ class PlainExchange:
     def _header(self, *values: float) -> Tensor:
         # whole numbers up to 2^53, and a scale that is a power of two, are exact
         padded = [*map(float, values), *[0.0] * (_HEADER - len(values))]
-        return torch.tensor(padded, dtype=torch.float64, device=_device(self._run))
+        return torch.tensor(padded, dtype=torch.float64, device=device_of(self._run))
 
 
 def serve(run: PlainRun, ranks: Ranks) -> None:
     """Read parts for rank 0 until there are no more steps."""
-    device = _device(run)
+    device = device_of(run)
     with group(ranks, device):
         while True:
             header = torch.zeros(_HEADER, dtype=torch.float64, device=device)
@@ -125,7 +109,7 @@ def serve(run: PlainRun, ranks: Ranks) -> None:
 
 def _of_part(run: PlainRun, part: tuple[NDArray[np.int64], float] | None) -> Tensor:
     """Read a part of a step's rows; None: there is none for this rank, and the vector says nothing."""
-    found = torch.zeros(_HEAD + sum(one.numel() for one in run.weights.values()), device=_device(run))
+    found = torch.zeros(_HEAD + sum(one.numel() for one in run.weights.values()), device=device_of(run))
     if part is None:
         return found
     run.forget()
@@ -147,7 +131,8 @@ def _of_part(run: PlainRun, part: tuple[NDArray[np.int64], float] | None) -> Ten
     return found
 
 
-def _device(run: PlainRun) -> torch.device:
+def device_of(run: PlainRun) -> torch.device:
+    """Return where the weights of a run lie."""
     return next(iter(run.weights.values())).device
 
 

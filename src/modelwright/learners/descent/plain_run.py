@@ -24,7 +24,8 @@ from modelwright.learners.contract.ending import TrainingEnd
 from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.contract.steps import AveragingKeys, OptimiserKeys
 from modelwright.learners.descent import divergence, trainer
-from modelwright.learners.descent.plain_exchange import PlainExchange, exchanging, serve
+from modelwright.learners.descent.gradient_exchange import exchanging
+from modelwright.learners.descent.plain_exchange import PlainExchange, device_of, serve
 from modelwright.learners.descent.recipe import Score
 from modelwright.learners.descent.training_run import put
 from modelwright.learners.steps import averaging
@@ -335,7 +336,7 @@ def take_all(
         raise RankEnded
     run.last, run.diverged = end.last(steps), scratch / "diverged.json"
     per_epoch = trainer.epoch_steps(len(rows), batch)
-    with exchanging(run, ranks):
+    with exchanging(run, ranks, device_of(run), PlainExchange):
         trainer.take_steps(
             run,
             _batches(rows, run, batch, seed, per_epoch),

@@ -25,7 +25,7 @@ from modelwright.learners.contract.ranks import RankEnded, Ranks
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.steps import MOST_EVALUATIONS
 from modelwright.learners.descent import compiling, divergence
-from modelwright.learners.descent.gradient_exchange import exchanging, serve
+from modelwright.learners.descent.gradient_exchange import GradientExchange, exchanging, serve
 from modelwright.learners.descent.recipe import Recipe, Score, Trained
 from modelwright.learners.descent.training_run import DivergedError, TrainingRun
 from modelwright.learners.descent.watching import TrainingWatch
@@ -103,7 +103,7 @@ def train(
         raise RankEnded
     per_epoch = batch_growth.epoch(recipe.growth, epoch_steps(len(rows), batch))
     evaluated = evaluation_steps(steps, per_epoch)
-    with computing, exchanging(run, ranks):
+    with computing, exchanging(run, ranks, network.device, GradientExchange):
         take_steps(
             run,
             _batches(rows, run),
