@@ -82,7 +82,7 @@ class DistilOptions(_Teacher):
         gt=0,
         le=1,
         description="share of the channels between the two linear layers of each layer of the pretrained encoder that "
-        "the student has, those that tell most",
+        "the student has, those that tell most; rounded up to a multiple of 8",
     )
     pretrained_rate: float = Field(
         4e-4, gt=0, description="peak learning rate of what is pretrained, the teacher's heads among it"
