@@ -12,6 +12,7 @@ from unittest import mock
 from modelwright.cli.main import answer
 from modelwright.core import messages
 from modelwright.core.messages import catalog
+from modelwright.runtime.worker import worker_process
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,6 @@ def say(folder: Path, *words: str, **environment: str) -> Said:
             code = answer(words)
         finally:
             messages.use("en")
+            # as a process does at its end: the next test may have another environment
+            worker_process._give_up()
     return Said(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))

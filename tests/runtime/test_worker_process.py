@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from in_process import say
 from tiny_serving import linear_body, sealed
 
 from modelwright.runtime.worker import worker_process
@@ -55,6 +56,12 @@ def test_one_that_has_died_meanwhile_is_replaced(ahead, tmp_path):
     pid, answers = answering(sealed(linear_body(), tmp_path / "linear"))
     assert pid != ahead.process.pid
     assert answers
+
+
+@pytest.mark.parametrize("words", [("serve", "--help"), ("serve", "--package", "nowhere"), ("serve",)])
+def test_a_command_that_serves_nothing_in_a_test_leaves_none_behind(words, tmp_path):
+    say(tmp_path, *words)
+    assert not worker_process._ahead
 
 
 def test_it_ends_when_nothing_is_to_be_served(ahead):
