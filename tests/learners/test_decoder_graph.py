@@ -23,6 +23,7 @@ from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import parsed
+from modelwright.runtime.drivers.decode.driver import needs_company
 
 CONTEXT = 64
 LLAMA3 = {
@@ -99,11 +100,28 @@ def test_a_row_says_the_same_alone_and_among_others() -> None:
     shape, tensors = DecoderShape.of(tiny.config(100)), tiny.tensors(100)
     for bits in (None, 8, 4):
         graph = _graph(shape, tensors, bits)
+        graph.needs_company = needs_company(graph)
         ids = np.array([[5], [17], [99]])
-        alone = [graph.run(row, ids[row : row + 1], [1], [0]).copy()[0] for row in range(3)]
-        graph.run(0, ids[::-1].copy(), [1, 1, 1], [0, 1, 2])
-        together = graph.run(0, ids, [1, 1, 1], [0, 1, 2])
+        alone = [graph.write(ids[row : row + 1], [1]).copy()[0] for row in range(3)]
+        graph.write(ids[::-1].copy(), [1, 1, 1])
+        together = graph.write(ids, [1, 1, 1]).copy()
         assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+        # whatever this machine's products do: beside another one a row has the bits that it has among several
+        graph.needs_company = True
+        beside = [graph.write(ids[row : row + 1], [1]).copy()[0] for row in range(3)]
+        assert np.array_equal(beside, together)
+
+
+def test_a_runtime_that_multiplies_one_row_otherwise_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = _graph(DecoderShape.of(tiny.config(100)), tiny.tensors(100))
+    assert not needs_company(graph), "products in float32 do not depend on how many rows there are"
+    run = graph.run
+
+    def of_one_otherwise(slot: int, ids: Any, *others: Any) -> Any:
+        return run(slot, ids, *others) * (1 + 1e-6 * (len(ids) == 1))
+
+    monkeypatch.setattr(graph, "run", of_one_otherwise)
+    assert needs_company(graph)
 
 
 @pytest.mark.parametrize(

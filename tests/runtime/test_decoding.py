@@ -102,6 +102,8 @@ def test_greedy_tokens_do_not_depend_on_anything_else(body: Body, bits: Any) -> 
     )
     alone = [_answers(fresh, [one])[0] for one in ASKED]
     assert _ids(alone) == _ids(together)
+    logprobs = [[token["logprob"] for token in one.details["logprobs"]] for one in (*alone, *together)]  # type: ignore[index,union-attr,call-overload]
+    assert logprobs[: len(alone)] == logprobs[len(alone) :], "to the bit"
     kept = [one.details["kept_tokens"] for one in alone]
     assert max(kept) >= 64, "long prompts are kept, and were known this time"  # type: ignore[type-var,operator]
     assert max(one.details["kept_tokens"] for one in together) == 0  # type: ignore[type-var]

@@ -3,6 +3,8 @@
 Every slot has its place in the address space from the beginning, at the full context; the system gives memory to a page
 when it is first written, and takes it back when a slot is free again. So the bound in bytes holds for tokens that are
 there, a short answer costs a short cache, and the context is never divided among slots.
+
+In front of the first slot lies one more, `SPARE`, for a row that only keeps another one company.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ _PRIVATE = (
 _GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)
 _SMALL_PAGES = getattr(mmap, "MADV_NOHUGEPAGE", None)
 
+SPARE = -1
+
 Chunk = Sequence[NDArray[np.float32]]
 """Keys and values of some positions in turn, for each layer: (key heads, positions, head width)."""
 
@@ -33,8 +37,8 @@ class CacheMemory:
         self.shape = (slots, key_heads, context, head_width)
         self.token_bytes = 2 * layers * key_heads * head_width * 4
         self.slot_shape = self.shape[1:]
-        size = int(np.prod(self.shape)) * 4
-        self._slot_bytes = size // slots
+        self._slot_bytes = int(np.prod(self.slot_shape)) * 4
+        size = (slots + 1) * self._slot_bytes
         try:
             self._maps = [mmap.mmap(-1, size, flags=_PRIVATE) for _ in range(2 * layers)]
         except (OSError, ValueError, OverflowError):
@@ -42,7 +46,8 @@ class CacheMemory:
         for one in self._maps:
             if _SMALL_PAGES is not None:
                 one.madvise(_SMALL_PAGES)
-        self._arrays = [np.frombuffer(one, dtype=np.float32).reshape(self.shape) for one in self._maps]
+        whole = (slots + 1, *self.slot_shape)
+        self._arrays = [np.frombuffer(one, dtype=np.float32).reshape(whole)[1:] for one in self._maps]
 
     def address(self, index: int, slot: int) -> int:
         """Return where the keys (index 2·layer) or values (2·layer + 1) of a slot, and of those after it, lie."""
@@ -68,8 +73,8 @@ class CacheMemory:
         if _GIVE_BACK is None:
             return
         page = mmap.PAGESIZE
-        begin = -(-slot * self._slot_bytes // page) * page
-        length = (slot + 1) * self._slot_bytes // page * page - begin
+        begin = -(-(slot + 1) * self._slot_bytes // page) * page  # the spare one lies before the first
+        length = (slot + 2) * self._slot_bytes // page * page - begin
         if length > 0:
             for one in self._maps:
                 one.madvise(_GIVE_BACK, begin, length)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelwright.core.messages import PackageError, Problem
 from modelwright.package.ort import onnxruntime
-from modelwright.runtime.drivers.decode.cache_memory import CacheMemory
+from modelwright.runtime.drivers.decode.cache_memory import SPARE, CacheMemory
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 
 GRAPH = "model"
@@ -41,6 +41,7 @@ class CachedGraph:
         self._names = [f"{layer}.{one}" for layer in range(layers) for one in ("key", "value")]
         self.most_places = max(settings.slots, settings.chunk)  # of one run
         self.reads_alike = False  # to the bit, in any pieces, alone or beside others
+        self.needs_company = False  # a row that writes alone, for the bits that it has among others
         self._logits = np.zeros((self.most_places, self.words), dtype=np.float32)
         self._bound: dict[tuple[int, int, int, int], _Bound] = {}
         self._options = onnxruntime.RunOptions()
@@ -67,6 +68,15 @@ class CachedGraph:
         bound.places[:] = places
         self._session.run_with_iobinding(bound.binding, self._options)
         return self._logits[: len(places)]
+
+    def write(self, ids: NDArray[np.int64], lengths: Sequence[int]) -> NDArray[np.float32]:
+        """Read a token (n, 1) of each row that writes, in the slots from 0 on; return their logits, (n, words).
+
+        A row alone gets another one beside it where the runtime multiplies one row by other means than several.
+        """
+        if len(ids) > 1 or not self.needs_company:
+            return self.run(0, ids, lengths, range(len(ids)))
+        return self.run(SPARE, np.vstack([ids, ids]), [1, *lengths], [1])
 
     def interrupt(self) -> None:
         """Let the runtime stop at the next node; every later run gets options of its own."""

@@ -158,7 +158,7 @@ class DecodingLoop:
             return
         begun = time.monotonic()
         ids = np.array([[row.ids[-1]] for row in rows], dtype=np.int64)
-        logits = self._graph.run(0, ids, [row.read + 1 for row in rows], range(len(rows)))
+        logits = self._graph.write(ids, [row.read + 1 for row in rows])
         for place, row in enumerate(rows):
             row.read += 1
             row.take(logits[place : place + 1])

@@ -22,6 +22,7 @@ from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMasks
+from modelwright.runtime.drivers.decode.cache_memory import SPARE
 from modelwright.runtime.drivers.decode.cached_graph import GRAPH, CachedGraph
 from modelwright.runtime.drivers.decode.calling.call_grammar import call_grammar, further_grammar
 from modelwright.runtime.drivers.decode.calling.call_reading import CalledText
@@ -40,6 +41,7 @@ from modelwright.runtime.in_time import in_time
 
 _TRIED_TOKENS = 40  # of a prompt that is read in several ways
 _FEWEST_TRIED = 8
+_TRIED_ALONE = 3  # tokens, each written alone and beside another one
 
 
 class RunningDecode(Running):
@@ -285,7 +287,8 @@ class DecodeDriver(Driver):
         running = RunningDecode(body.signature.outputs[0], settings, prompts, graph)
         with in_time(running.interrupt):
             _try(graph, settings)
-            graph.reads_alike = _reads_alike(graph, settings)
+            graph.needs_company = needs_company(graph)
+            graph.reads_alike = not graph.needs_company and _reads_alike(graph, settings)
         return running
 
 
@@ -309,6 +312,23 @@ def _try(graph: CachedGraph, settings: DecodeSettings) -> None:
         reason = (str(error).splitlines() or [""])[0][:200]
         raise PackageError(Problem("package.cannot-answer", error=reason)) from None
     graph.cache.free(0)
+
+
+def needs_company(graph: CachedGraph) -> bool:
+    """Tell whether a row that writes alone has other bits than beside another one.
+
+    Seen with weights of 4 bits on processors without AVX-512: the runtime has other code for a product of one row, and
+    one for all of two and more. Keys and values of every layer are compared, too: logits alone may be equal by chance.
+    """
+    apart = False
+    for token in range(min(_TRIED_ALONE, graph.words)):
+        ids = np.array([[token]], dtype=np.int64)
+        alone = [graph.run(0, ids, [1], [0]).copy(), *graph.cache.copied(0, 0, 1)]
+        beside = [graph.run(SPARE, np.vstack([ids, ids]), [1, 1], [1]), *graph.cache.copied(0, 0, 1)]
+        apart = apart or not all(map(np.array_equal, alone, beside))
+    graph.cache.free(SPARE)
+    graph.cache.free(0)
+    return apart
 
 
 def _reads_alike(graph: CachedGraph, settings: DecodeSettings) -> bool:
