@@ -6,14 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, event
 
 from modelwright.core.messages import Phrase, StateError
 from modelwright.core.rollouts.state_machine import Decision, Status
 from modelwright.core.rollouts.strategy import Strategy
 from modelwright.storage.state.database import State
+from modelwright.storage.state.schema import metadata, releases, versions
 
+NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 CANARY = Strategy("canary", (0.1, 0.5))
 
 
@@ -129,3 +135,53 @@ def test_a_leader_that_is_killed_leaves_a_whole_state(state, tmp_path):
         assert (release.status, release.step) == (kept[-1].status, kept[-1].step)
         assert sum(one.action.startswith("release.canary") for one in state.audit(10_000)) == len(kept)
         assert state.production().number == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Status), st.booleans(), st.integers(1, 3), st.integers(1, 3)), max_size=8
+    )
+)
+def test_what_a_gateway_follows_of_any_history(history):
+    """The database finds what `Release.counts` says, and what is the newest."""
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        for number in (1, 2, 3):
+            of = dict.fromkeys(
+                ("package_digest", "evidence_digest", "package_key", "evidence_key"), str(number)
+            )
+            connection.execute(versions.insert().values(number=number, created_at=NOON, **of))
+        for status, rolls, number, champion in history:
+            steps = {"settings": CANARY.as_json(), "champion": champion} if rolls else {}
+            row = {"version": number, "strategy": "x", "status": status.value, "requested_at": NOON}
+            connection.execute(releases.insert().values(**row, by="x", detail="", **steps))
+    state = State(engine, "memory")
+    past, found = state.releases(), state.standing({3})
+    assert found.settled == next((one for one in reversed(past) if one.counts), None)
+    newest = past[-1] if past else None
+    going = {Status.REQUESTED, Status.WARMING, Status.SHADOW, Status.CANARY, Status.ABORTED}
+    assert found.rolling == (newest if newest and newest.settings and newest.status in going else None)
+    followed = [one for one in (found.rolling, found.settled) if one is not None]
+    assert set(found.versions) >= {3} | {one.version for one in followed} | {
+        number for one in followed if one.rollout for number in one.rollout.shares
+    }
+    engine.dispose()
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_what_a_gateway_reads_does_not_grow_with_the_history(state, count):
+    with state._engine.begin() as connection:
+        row = {"version": 2, "strategy": "direct", "requested_at": NOON, "by": "x", "detail": ""}
+        statuses = ["failed", "retired"] * count
+        connection.execute(releases.insert(), [row | {"status": one} for one in statuses])
+    read = []
+
+    def count_rows(connection, cursor, statement, given, context, many):
+        cursor.row_factory = lambda cursor, row: read.append(row) or row
+
+    event.listen(state._engine, "before_cursor_execute", count_rows)
+    found = state.standing()
+    assert found.settled.id == 1 + 2 * count
+    assert found.rolling is None
+    assert 0 < len(read) <= 5

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem
@@ -29,6 +31,8 @@ from modelwright.runtime.worker.channel import NO_OPTIONS, PartReply, Reply, Wor
 
 POLL_S = 0.25  # so that a rollback is done within a second of being asked for
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Gateway:
@@ -63,6 +67,8 @@ class Gateway:
         self._refused: set[tuple[int, DesiredVersion]] = set()  # by release: does not start anywhere
         self._delayed: dict[DesiredVersion, tuple[int, float]] = {}  # tries, and when to try again
         self._tasks: set[asyncio.Task[None]] = set()
+        # A thread that does nothing else: a rollback waits for no judgement, nor for the record's old rows to go.
+        self._following = ThreadPoolExecutor(1, "releases")
 
     @property
     def current(self) -> Served | None:
@@ -118,7 +124,7 @@ class Gateway:
 
     async def follow_once(self) -> None:
         """Read the desired traffic once, and bring what answers nearer to it; waits a moment for what is loaded."""
-        desired = await asyncio.to_thread(self._releases.desired_traffic, leads=True)
+        desired = await self._ask(partial(self._releases.desired_traffic, leads=True))
         if desired is None or (desired == self._done and not self._loading):
             return
         for version in self._loading.keys() - set(desired.versions):
@@ -189,6 +195,7 @@ class Gateway:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._following.shutdown)
 
     def require_room(self) -> None:
         """Raise ServiceError where not one more row may be under way."""
@@ -240,7 +247,7 @@ class Gateway:
         except PackageError as error:
             _LOG.error("version %d did not start: %s", version.number, error)
             self._refused.add((release_id, version))
-            await asyncio.to_thread(self._releases.failed, release_id, version.number, error.problems[0])
+            await self._ask(partial(self._releases.failed, release_id, version.number, error.problems[0]))
         except Exception:
             _LOG.exception("version %d did not start", version.number)
         else:
@@ -267,7 +274,7 @@ class Gateway:
                 del self._loaded[version]
                 self._spawn(served.pool.close(self.config.drain_s))
         if complete and route is not None and desired != self._done:
-            await asyncio.to_thread(self._releases.moved, desired)
+            await self._ask(partial(self._releases.moved, desired))
             self._done = desired
 
     def _shows(self, route: Route) -> bool:
@@ -368,6 +375,10 @@ class Gateway:
                 "serve.too-much-memory", where=package, version=version.number, size=size, most=memory
             )
         return None
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        """Return what the releases say, from the thread that is theirs."""
+        return await asyncio.get_running_loop().run_in_executor(self._following, work)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)

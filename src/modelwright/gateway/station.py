@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,13 @@ from modelwright.gateway.operations import Operations
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
 from modelwright.gateway.traffic.desired_traffic import DesiredReleases
-from modelwright.gateway.traffic.lease import LeasedReleases
+from modelwright.gateway.traffic.lease import RENEW_S, LeasedReleases
 from modelwright.monitors import live_requirements
 from modelwright.package import gpu
 from modelwright.runtime.memory import give_back_freed
 from modelwright.storage.traffic.record import LiveRecord
 
+_LOG = logging.getLogger(__name__)
 _PRUNE_EVERY_S = 3600.0
 _MOST_ROWS = (
     100_000  # that the gauges rest on, the newest: they are computed beside the requests, again and again
@@ -107,7 +109,7 @@ class Station:
                 self._audit.close()
                 raise
             releases = self._leased = LeasedReleases(releases, self.record)
-            background = (*background, self._show_requirements, self._prune)
+            background = (*background, self._lead, self._show_requirements, self._prune)
         self.gateway = Gateway(
             function, config, releases, self.telemetry, serving.bar_s, serving.memory_bytes
         )
@@ -131,6 +133,21 @@ class Station:
             self.record.close()
         if self._leased is not None:
             self._leased.give_back()
+
+    async def _lead(self) -> None:
+        """Keep the lease on the releases, or take it once nobody else holds it."""
+        assert self._leased is not None
+        logged = ""
+        while True:
+            message = ""
+            try:
+                await asyncio.to_thread(self._leased.renew)
+            except ModelwrightError as error:
+                message = str(error)
+                if message != logged:  # once, not every second while it lasts
+                    _LOG.error("%s", error)
+            logged = message
+            await asyncio.sleep(RENEW_S)
 
     async def _show_requirements(self) -> None:
         """Show the live requirements as gauges, again and again."""

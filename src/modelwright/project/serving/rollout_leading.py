@@ -76,10 +76,10 @@ class StateReleases:
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
         """Return the traffic that should be; leads: this gateway may take a rollout further."""
-        standing = self._state.standing()
+        standing = self._state.standing(self._loaded[1])
         rolling = standing.rolling
         if rolling is not None and leads and self._lead(rolling) is not rolling:
-            standing = self._state.standing()
+            standing = self._state.standing(self._loaded[1])
             rolling = standing.rolling
         rollout = rolling.rollout if rolling is not None else None
         if rolling is None or rollout is None:

@@ -7,7 +7,7 @@ crash at any instant leaves it as it was before or after.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ __all__ = ["Decided", "Entry", "Release", "Standing", "State", "Status", "Versio
 
 @dataclass(frozen=True)
 class Standing:
-    """What a gateway follows: a rollout that has not ended, the release that is settled, and the versions by number."""
+    """What a gateway follows: a rollout that has not ended, the release that is settled, and their versions."""
 
     rolling: Release | None
     settled: Release | None
@@ -176,12 +176,15 @@ class State:
         """Return the newest release where it is a rollout that has not ended, None otherwise."""
         return self.standing().rolling
 
-    def standing(self) -> Standing:
-        """Return which releases there are to follow, and all versions, as they are at one instant."""
+    def standing(self, beside: Collection[int] = ()) -> Standing:
+        """Return which releases there are to follow, their versions and those `beside`, as they are at one instant.
+
+        How long the history is makes no difference: a gateway asks several times a second.
+        """
         with self._read() as connection:
-            past = releases.history(connection)
-            known = {one.number: one for one in versions.every(connection)}
-        return Standing(releases.unended(past), releases.settled(past), known)
+            rolling, settled = releases.unended(connection), releases.settled(connection)
+            numbers = {number for one in (rolling, settled) if one is not None for number in one.versions}
+            return Standing(rolling, settled, versions.those(connection, numbers.union(beside)))
 
     def advance(self, release: Release, decision: Decision, by: str = "gateway") -> Release:
         """Take a release from where it was seen to where a decision says; return where it stands now.

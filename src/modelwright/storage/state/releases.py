@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, desc, insert, select, update
+from sqlalchemy import Connection, desc, insert, null, select, update
 
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.rollouts.state_machine import DEAD, UNDER_WAY, Decision, Rollout, Status
@@ -56,11 +56,22 @@ class Release:
         )
 
     @property
+    def versions(self) -> tuple[int, ...]:
+        """Return the numbers of the versions that its traffic may name."""
+        return (self.version,) if self.champion is None else (self.version, self.champion)
+
+    @property
     def counts(self) -> bool:
         """Return whether its version is to answer everything: it did not fail, and is not still to be proven."""
         if self.status in DEAD:
             return False
         return self.settings is None or self.status not in UNDER_WAY
+
+
+# `Release.counts`, as the database finds it
+_COUNTS = releases.c.status.not_in(sorted(DEAD)) & (
+    releases.c.settings.is_(null()) | releases.c.status.not_in(sorted(UNDER_WAY))
+)
 
 
 @dataclass(frozen=True)
@@ -122,14 +133,16 @@ def current(connection: Connection) -> Release | None:
     return found[0] if found else None
 
 
-def settled(past: Sequence[Release]) -> Release | None:
+def settled(connection: Connection) -> Release | None:
     """Return the release that all traffic should go to: the newest that has not failed and needs no more proof."""
-    return next((one for one in reversed(past) if one.counts), None)
+    # The database finds it: each row that is read here waits, in a busy gateway, for its turn among the threads.
+    found = connection.execute(select(releases).where(_COUNTS).order_by(desc(releases.c.id)).limit(1)).first()
+    return _release(dict(found._mapping)) if found is not None else None
 
 
-def unended(past: Sequence[Release]) -> Release | None:
+def unended(connection: Connection) -> Release | None:
     """Return the newest release where it is a rollout that has not ended, None otherwise."""
-    newest = past[-1] if past else None
+    newest = current(connection)
     going = newest is not None and (newest.status in UNDER_WAY or newest.status is Status.ABORTED)
     return newest if newest is not None and going and newest.settings is not None else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,6 +69,12 @@ def find(connection: Connection, number: int) -> Version | None:
     """Return a version by its number."""
     row = connection.execute(select(versions).where(versions.c.number == number)).one_or_none()
     return Version(**row._mapping) if row is not None else None
+
+
+def those(connection: Connection, numbers: Collection[int]) -> dict[int, Version]:
+    """Return versions by their numbers, as far as there are such."""
+    rows = connection.execute(select(versions).where(versions.c.number.in_(sorted(numbers))))
+    return {row.number: Version(**row._mapping) for row in rows}
 
 
 def every(connection: Connection) -> list[Version]:
