@@ -37,6 +37,7 @@ _METHODS = (
     "TRACE",
 )  # all of them are checked before they are refused
 _MOST_BYTES, _MOST_DEPTH = 10_000, 4  # which bounds the items as well
+_MOST_DIGITS = 9  # of a release's number
 _UNKNOWN = {"release.unknown", "versions.unknown"}
 
 Get = Callable[[Operations, Request], Found]
@@ -60,10 +61,10 @@ class Admin:
             "/admin/releases", self._reading(lambda operations, _: operations.releases()), post=_request
         )
         yield self._route(
-            "/admin/releases/{number:int}",
-            self._reading(lambda operations, request: operations.release(request.path_params["number"])),
+            "/admin/releases/{number}",
+            self._reading(lambda operations, request: operations.release(_number(request))),
         )
-        yield self._route("/admin/releases/{number:int}/abort", post=_abort)
+        yield self._route("/admin/releases/{number}/abort", post=_abort)
         yield self._route("/admin/rollback", post=_roll_back)
 
     async def _traffic(self, _: Request) -> Response:
@@ -126,7 +127,15 @@ def _roll_back(operations: Operations, given: Mapping[str, Any], _: Request, by:
 
 def _abort(operations: Operations, given: Mapping[str, Any], request: Request, by: str) -> Found:
     _require(given)
-    return operations.abort(request.path_params["number"], by)
+    return operations.abort(_number(request), by)
+
+
+def _number(request: Request) -> int:
+    """Return the number of a release that a path names; raises RequestError (404), also for one of 5,000 digits."""
+    given = request.path_params["number"]
+    if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
+        raise RequestError(Problem("request.unknown-path", path=request.scope["path"][:80]), 404)
+    return int(given)
 
 
 async def _done(work: Callable[..., Found], *given: Any) -> Response:

@@ -199,7 +199,7 @@ def _routes(
             *admin.routes(),
         ],
         lifespan=lifespan,
-        exception_handlers={HTTPException: _refuse},  # type: ignore[dict-item]
+        exception_handlers={HTTPException: _refuse, Exception: _fault},  # type: ignore[dict-item]
     )
     application.router.redirect_slashes = False
     return application
@@ -214,6 +214,12 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         problem = Problem("request.unknown-path", path=request.scope["path"][:80])
     status, body = error_for(request.scope["path"], problem, error.status_code)
     return Response(body, status, dict(error.headers or {}), media_type="application/json")
+
+
+async def _fault(request: Request, _: Exception) -> Response:
+    """Answer where we are at fault; the error goes on into the log, and ends the connection."""
+    status, body = error_for(request.scope["path"], Problem("serve.fault"), 500)
+    return Response(body, status, {"connection": "close"}, media_type="application/json")
 
 
 def error_for(path: str, problem: Problem, status: int) -> tuple[int, bytes]:
