@@ -214,6 +214,21 @@ FRENCH = (
         ("город,улица\nМосква,Тверская\n", "cp1251", "cp1251"),
         ("都市,通り\n東京,銀座\n大阪,御堂筋でした\n", "shift_jis", "shift_jis"),
         (FRENCH, "utf-16", "utf-16"),
+        # Prices, units and quotation marks beside words, in the encodings that Excel writes.
+        ("Straße,Preis\n" + "Hauptstraße,5.00 €\nAm Ölberg,7.00 €\n" * 9, "cp1252", "cp1252"),
+        ("n,preis\n" + "1,5.00 €\n2,7.00 €\n" * 9, "cp1252", "cp1252"),
+        ("n,temp\n" + "1,5 °C\n2,7 °C\n" * 9, "cp1252", "cp1252"),
+        ("n,size\n" + "1,½ m²\n2,7 µm ± 3\n" * 9, "cp1252", "cp1252"),
+        ("n,q\n" + "1,I don’t – really…\n2,“£5” for a café\n" * 9, "cp1252", "cp1252"),
+        ("n,q\n" + "1,¿Cuánto cuesta?\n2,à la carte où ?\n" * 9, "cp1252", "cp1252"),
+        ("n,q\n" + "1,żółw był mały\n2,Łódź że 5 €\n" * 9, "cp1250", "cp1250"),
+        ("n,q\n" + "1,gdzie jest moja paczka która miała przyjść 5 €\n" * 99, "cp1250", "cp1250"),
+        ("n,q\n" + "1,Žluťoučký kůň\n2,příliš ďábelské ódy\n" * 9, "cp1250", "cp1250"),
+        ("n,q\n" + "1,и я в Москве № 3\n2,с ним и она\n" * 9, "cp1251", "cp1251"),
+        ("n,q\n" + "1,Το σπίτι μου 5 €\n2,η γάτα και ο σκύλος\n" * 9, "cp1253", "cp1253"),
+        ("n,q\n" + "1,İstanbul'da yağmur yağıyor\n2,şimdi değil ışık\n" * 9, "cp1254", "cp1254"),
+        ("n,q\n" + "1,한국어 문장입니다\n2,배송이 늦어요\n" * 9, "euc_kr", "euc_kr"),
+        ("n,q\n" + "1,何時に届きますか\n2,返金してください\n" * 9, "shift_jis", "shift_jis"),
     ],
 )
 def test_the_encoding_is_found_and_stated(tmp_path: Path, text: str, written: str, found: str | None) -> None:
