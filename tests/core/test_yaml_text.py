@@ -101,6 +101,10 @@ def test_what_cannot_be_seen_is_escaped(text, shown):
         ("a", [], None),
         ("abcde", ["abcxy"], "abcxy"),  # 3 of 5 letters each: 0.6
         ("abcde", ["abxyz"], None),
+        ("mean_absolute_error", ["rmse", "mae"], "mae"),  # its initials
+        ("roc_auc_score", ["accuracy", "auc"], "auc"),  # a part of it
+        ("f1_score", ["f1_micro", "f1"], "f1"),
+        ("batch_sizes", ["batch", "batch_size"], "batch_size"),  # nearer than a part of it
     ],
 )
 def test_a_near_word(word, known, meant):

@@ -340,7 +340,10 @@ def test_an_output_with_one_class_is_an_error(tmp_path: Path) -> None:
 
 def test_too_few_rows_are_an_error(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["question", "domain"], questions(2))
-    assert set(ids(refused(tmp_path, source="a.csv"))) == {"data.no-rows-left"}
+    error = refused(tmp_path, source="a.csv")
+    assert set(ids(error)) == {"data.no-rows-left"}
+    for problem in error.problems:  # none was set aside: there are too few
+        assert "none of the data's 2 falls into this split" in problem.found
 
 
 @pytest.mark.parametrize(

@@ -297,11 +297,13 @@ def _training_cells(name: str, columns: Layout, rows: RawRows, identity: Identit
 
 def _require(checked: Checked, config: DataConfig, classes: ClassCounts) -> None:
     """Raise DataError where there is nothing to learn from, to validate with or to test with."""
+    read = {split: int((checked.identity.splits == CODES[split]).sum()) for split in SPLITS}
     problems = [
         Problem(
             "data.no-rows-left",
             split=split,
-            rows=int((checked.identity.splits == CODES[split]).sum()),
+            rows=read[split] or None,
+            all=sum(read.values()),
             group=config.group if config.split.by == GROUP else None,
         )
         for split in SPLITS
