@@ -189,6 +189,91 @@ def test_the_bytes_of_tokens_are_those_of_the_text_though_a_character_takes_seve
     assert [*itertools.chain(*streamed)] == told["logprobs"]["text_offset"]
 
 
+def test_a_prompt_stands_before_its_answer_with_how_likely_it_was(server: Server) -> None:
+    prompt = "How much 我喜欢?"
+    asked: dict[str, Any] = {"model": "reply", "prompt": [prompt, "One?"], "max_tokens": 4}
+    plain = [one["text"] for one in ask(server, "completions", **asked).json()["choices"]]
+    echoed = ask(server, "completions", **asked, echo=True).json()["choices"]
+    assert [one["text"] for one in echoed] == [prompt + plain[0], "One?" + plain[1]]
+    assert echoed[0]["logprobs"] is None
+    choice = ask(server, "completions", **asked, echo=True, logprobs=1).json()["choices"][0]
+    told = choice["logprobs"]
+    assert choice["text"] == prompt + plain[0]
+    assert {len(one) for one in told.values()} == {len(told["tokens"])}
+    assert all(one <= 0 for one in told["token_logprobs"])
+    assert all(token in tops for token, tops in zip(told["tokens"], told["top_logprobs"], strict=True))
+    assert told["text_offset"] == sorted(told["text_offset"])
+    assert (told["text_offset"][0], told["text_offset"][-4]) == (0, len(prompt))
+    nothing = ask(server, "completions", **{**asked, "max_tokens": 0}, echo=True, logprobs=1).json()
+    assert nothing["choices"][0]["text"] == prompt
+    of_prompt = nothing["choices"][0]["logprobs"]
+    assert of_prompt == {name: one[:-4] for name, one in told.items()}
+    assert nothing["usage"]["completion_tokens"] == 0
+    parts = chunks(ask(server, "completions", **asked, echo=True, logprobs=1, stream=True))
+    first = [one for part in parts for one in part["choices"] if one["index"] == 0]
+    assert "".join(one["text"] for one in first) == choice["text"]
+    streamed = [one["logprobs"] for one in first if one["logprobs"]]
+    assert {name: [*itertools.chain(*(one[name] for one in streamed))] for name in told} == told
+    spoken = chunks(ask(server, "completions", **asked, echo=True, stream=True))
+    texts = [
+        "".join(c["text"] for part in spoken for c in part["choices"] if c["index"] == n) for n in (0, 1)
+    ]
+    assert texts == [one["text"] for one in echoed]
+
+
+def test_what_is_told_of_a_prompt_is_not_recorded(server: Server) -> None:
+    served = server.gateway.current
+    assert served is not None
+    as_json = {"reply": {"value": "a", "confidence": None, "details": {"tokens": 1, "prompt_logprobs": [{}]}}}
+    recorded = served.outputs_recorded([["a", None, None, None, {}]], as_json)
+    assert recorded["reply"]["details"] == {"tokens": 1}
+    assert as_json["reply"]["details"]["prompt_logprobs"], "it is answered all the same"
+
+
+def test_the_best_of_several_answers_are_those_whose_tokens_are_likeliest(server: Server) -> None:
+    asked: dict[str, Any] = {"model": "reply", "prompt": ["One?", "Two?"], "max_tokens": 5, "seed": 3}
+    asked |= {"temperature": 2.0, "logprobs": 0}
+    every = ask(server, "completions", **asked, n=4).json()
+    found = ask(server, "completions", **asked, n=2, best_of=4).json()
+    assert [one["index"] for one in found["choices"]] == [0, 1, 2, 3]
+    assert found["usage"] == every["usage"], "what was written and is not shown counts, too"
+
+    def mean(choice: dict[str, Any]) -> float:
+        known = choice["logprobs"]["token_logprobs"]
+        return float(sum(known) / len(known))
+
+    for place in (0, 1):
+        best = sorted(every["choices"][4 * place :][:4], key=mean, reverse=True)[:2]
+        assert [one["text"] for one in best] == [one["text"] for one in found["choices"][2 * place :][:2]]
+    unasked = ask(server, "completions", **{**asked, "logprobs": None}, best_of=4).json()["choices"]
+    assert [one["text"] for one in unasked] == [found["choices"][place]["text"] for place in (0, 2)]
+    assert {one["logprobs"] for one in unasked} == {None}
+    none = ask(server, "completions", **{**asked, "max_tokens": 0}, best_of=2, echo=True).json()["choices"]
+    assert [one["text"] for one in none] == ["One?", "Two?"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        ({"suffix": "end"}, "request.unsupported", "suffix"),
+        ({"echo": 1}, "request.option", "echo"),
+        ({"best_of": 129}, "request.option", "best_of"),
+        ({"n": 3, "best_of": 2}, "request.option", "best_of"),
+        ({"best_of": 2, "stream": True}, "request.option", "best_of"),
+        ({"prompt": [1, 2, 3]}, "request.option", "prompt"),
+        ({"prompt": []}, "request.option", "prompt"),
+        ({"logprobs": 21, "echo": True}, "request.option", "logprobs"),
+        ({"prompt": "one " * 400, "echo": True, "logprobs": 1}, "context_length_exceeded", None),
+    ],
+)
+def test_what_completions_refuse_is_named(
+    server: Server, body: dict[str, Any], code: str, param: str | None
+) -> None:
+    response = ask(server, "completions", **{"model": "reply", "prompt": "One?", **body})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+
+
 def test_a_function_of_one_text_takes_one_turn(server: Server) -> None:
     parts = [{"type": "text", "text": "One?"}]
     turn = ask(server, model="reply", messages=[{"role": "user", "content": parts}])

@@ -56,7 +56,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     embed = Releases(sealed(embedding_body(), base / "embed" / "package"))
     assist = Releases(sealed(SessionSamples().body(), base / "assist" / "package"))
     tools = tiny_writing.chat(base / "call" / "package", name="call", context=1000, tools=tiny_tools.HERMES)
-    named = {"embed": embed, "assist": assist, "call": Releases(tools)}
+    reply = Releases(tiny_writing.reply(base / "reply" / "package"))
+    named = {"embed": embed, "assist": assist, "call": Releases(tools), "reply": reply}
     beside = [Serving(name, ServeConfig(port=0, keys=KEYS), one) for name, one in named.items()]
     with running(chat, function="chat", beside=beside, keys=KEYS) as server:
         assert all(one.changed.wait(60) for one in named.values())
@@ -66,7 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -> None:
     openai = pytest.importorskip("openai")
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
-        assert {one.id for one in client.models.list()} == {"chat", "embed", "assist", "call"}
+        assert {one.id for one in client.models.list()} == {"chat", "embed", "assist", "call", "reply"}
         whole = client.chat.completions.create(
             model="chat", messages=TURNS, n=2, seed=1, logprobs=True, top_logprobs=1, max_completion_tokens=5
         )
@@ -98,6 +99,29 @@ def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -
             with pytest.raises(openai.AuthenticationError) as shut:
                 call()
             assert shut.value.code == "invalid_api_key"
+
+
+def test_the_official_client_asks_how_likely_a_text_is(server: Server) -> None:
+    """As evaluation harnesses do: the prompt back, with log-probabilities, and nothing or one token behind it."""
+    openai = pytest.importorskip("openai")
+    asked: Any = {"model": "reply", "prompt": ["One and one", "It is two."], "temperature": 0, "logprobs": 1}
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        none = client.completions.create(**asked, echo=True, max_tokens=0).choices
+        one = client.completions.create(**asked, echo=True, max_tokens=1).choices
+        assert [choice.text for choice in none] == asked["prompt"]
+        for choice, longer in zip(none, one, strict=True):
+            known = choice.logprobs
+            assert len(longer.logprobs.token_logprobs) == len(known.token_logprobs) + 1
+            assert longer.logprobs.token_logprobs[:-1] == known.token_logprobs
+            assert "".join(known.tokens) == choice.text
+        best = client.completions.create(
+            **{**asked, "temperature": 1.5}, seed=1, n=1, best_of=3, max_tokens=4
+        )
+        assert len(best.choices) == 2
+        assert best.usage.completion_tokens > 8
+        with pytest.raises(openai.BadRequestError) as refused:
+            client.completions.create(**asked, suffix="end")
+        assert refused.value.param == "suffix"
 
 
 class Pin(pydantic.BaseModel):

@@ -22,12 +22,13 @@ from modelwright.learners.exporting.decoder import stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.driver import Call
+from modelwright.runtime.drivers.decode import driver
 from modelwright.runtime.drivers.decode.choosing import candidates, noise, penalised
 from modelwright.runtime.drivers.decode.decode_settings import Sampling
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
 from modelwright.runtime.drivers.decode.reading_pace import ReadingPace
 from modelwright.runtime.drivers.decode.row_options import RowOptions
-from modelwright.runtime.drivers.decode.writing_row import WritingRow, scored_pieces
+from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow, scored_pieces
 from modelwright.runtime.drivers.decode.written_text import WrittenText
 
 CHATML = [
@@ -261,6 +262,7 @@ def test_limits_end_an_answer(running: RunningDecode) -> None:
         ({"seed": [1, 2]}, "seed"),
         ({"seed": 2**70}, "seed"),
         ({"logprobs": 21}, "logprobs"),
+        ({"prompt_logprobs": -1}, "prompt_logprobs"),
         ({"max_time_s": 0}, "max_time_s"),
     ],
 )
@@ -337,6 +339,53 @@ def test_log_likelihoods_are_sums_of_log_probabilities(running: RunningDecode) -
         own = sum(one["logprob"] for one in told)  # type: ignore[index,union-attr,call-overload,misc]
         assert found[0, 0] < own  # and the end's
     assert found[0, 1] == len(ids) + 1
+
+
+def test_the_tokens_of_a_prompt_are_as_likely_as_those_of_an_answer(running: RunningDecode) -> None:
+    text = "How much is one and one? It is two."
+
+    def told(most: int, beside: Sequence[str] = (), **options: Any) -> list[Any]:
+        call = Call({}, {"message": [text, *beside]}, {"max_tokens": most, "prompt_logprobs": 2, **options})
+        (*earlier, last) = running.run(call)
+        assert not any(answer for part in earlier for answer in part.answers["answer"]), "it comes once"
+        answer = last.answers["answer"][0]
+        assert answer.details["tokens"] == most
+        return list(answer.details["prompt_logprobs"])
+
+    alone = told(0)
+    ids = running._prompts.answer_ids(text)
+    assert [one["id"] for one in alone] == ids, "the texts of the row alone, and not the template's"
+    assert all(len(one["top"]) == 2 and one["top"][0]["logprob"] >= one["logprob"] for one in alone)
+    assert running.loop.in_slots == 0
+    assert told(3) == alone
+    assert told(2, ASKED) == alone, "in any company"
+    prompt = running._prompts.ids({"message": text})
+    begin = running._prompts.given_places({"message": text})[0]
+    row = ScoredRow(prompt[:begin], ids, RowOptions(Sampling()), tiny.tokenizer())
+    seen = running.loop.submit([row])
+    while not row.done:
+        seen = running.loop.advance(seen)
+    assert sum(one["logprob"] for one in alone) == pytest.approx(row.log_likelihood, rel=1e-9)
+
+
+def test_the_first_token_of_all_has_nothing_before_it(body: Body) -> None:
+    bare = _opened(replace(body, settings={**body.settings, "prompt": [{"input": "message"}]}))
+    for text, most in (("one and one", 0), ("one and one", 2), ("x", 0), ("x", 2)):
+        (answer,) = _answers(bare, [text], max_tokens=most, prompt_logprobs=0)
+        first, *others = answer.details["prompt_logprobs"]  # type: ignore[index,misc]
+        assert first["logprob"] is None
+        assert [first["id"], *(one["id"] for one in others)] == bare._prompts.answer_ids(text)
+        assert all(one["logprob"] < 0 for one in others)
+        assert (answer.details["tokens"], answer.details["finish"]) == (most, "length")  # type: ignore[index]
+
+
+def test_what_is_told_of_prompts_is_bounded(running: RunningDecode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_MOST_ECHOED", 100)
+    call = Call({}, {"message": ["One?"] * 30}, {"max_tokens": 0, "prompt_logprobs": 1})
+    refused = running.misfits(call)
+    assert 0 < len(refused) < 30
+    assert {one.id for one in refused.values()} == {"request.much-echoed"}
+    assert running.misfits(Call({}, {"message": ["One?"] * 30}, {"max_tokens": 0, "logprobs": 1})) == {}
 
 
 def test_a_document_beyond_the_context_is_scored_in_pieces_as_it_is_learned() -> None:

@@ -15,7 +15,7 @@ from modelwright.gateway.traffic.pool import Pool
 from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker
-from modelwright.runtime.worker.values import RowAnswer
+from modelwright.runtime.worker.values import PROMPT_LOGPROBS, RowAnswer
 
 
 class AnswerJson(TypedDict):
@@ -92,7 +92,7 @@ class Served:
     ) -> dict[str, dict[str, object]]:
         """Return a row's answers as the record of traffic keeps them; `as_json` is what was answered."""
         if all(kind is None for _, kind in self._outputs):
-            return as_json
+            return {name: _without_prompt(output) for name, output in as_json.items()}
         return {
             name: {"value": _recorded(kind, value), "confidence": confidence}
             for (name, kind), (value, confidence, *_) in zip(self._outputs, answers, strict=True)
@@ -123,6 +123,14 @@ class Served:
     @cached_property
     def _outputs(self) -> list[tuple[str, AnyValue | None]]:
         return [(one.name, _converting(kinds.value(one.kind))) for one in self.signature.outputs]
+
+
+def _without_prompt(output: dict[str, object]) -> dict[str, object]:
+    """Return an output without what its details tell of the prompt: an input may be private."""
+    details = output.get("details")
+    if not isinstance(details, dict) or PROMPT_LOGPROBS not in details:
+        return output
+    return {**output, "details": {name: one for name, one in details.items() if name != PROMPT_LOGPROBS}}
 
 
 def _converting(kind: AnyValue) -> AnyValue | None:

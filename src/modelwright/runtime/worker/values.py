@@ -20,6 +20,8 @@ Unseen: TypeAlias = Sequence[Sequence[Any]]
 COUNT_TOKENS = "count_tokens"
 """The option of a request to a body that answers at once: how many tokens were read stands in the answers' details."""
 PROMPT_TOKENS = "prompt_tokens"
+PROMPT_LOGPROBS = "prompt_logprobs"
+"""The option of a request to a body that writes, and the place in the answers' details: how likely its prompt was."""
 
 _Convert = Callable[[object], object]
 

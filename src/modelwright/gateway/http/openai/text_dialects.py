@@ -18,10 +18,11 @@ from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.http import exchange
-from modelwright.gateway.http.dialect import Given, Headers, PartSender
+from modelwright.gateway.http.dialect import STREAM, Given, Headers, PartSender
 from modelwright.gateway.http.events import EventStream
 from modelwright.gateway.http.openai import choice_texts
 from modelwright.gateway.http.openai.asking import (
+    MOST_CHOICES,
     Asking,
     asking,
     flag,
@@ -34,16 +35,36 @@ from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
 from modelwright.gateway.http.openai.offering import KEYS, Offer, offer
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.runtime.worker.values import PROMPT_LOGPROBS
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
+ECHO, BEST_OF = "echo", "best_of"
 _TURN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What completions alone may ask for. candidates: answers written to each prompt, of which the best are choices.
+
+    has_echo: whether the prompt stands before its answer.
+    """
+
+    candidates: int
+    has_echo: bool = False
 
 
 @dataclass(frozen=True)
 class _Wanted:
     asking: Asking
     has_logprobs: bool
+    candidates: int
+    echoes: Sequence[str] | None = None  # the prompt of each row, where it stands before the answer
+
+    def text_of(self, place: int, answer: AnswerJson) -> ChoiceText:
+        """Return what was written so far to the row at a place."""
+        found = ChoiceText.of(answer)
+        return found if self.echoes is None else found.echoed(self.echoes[place])
 
 
 class WritingDialect(ProtocolDialect, ABC):
@@ -62,13 +83,19 @@ class WritingDialect(ProtocolDialect, ABC):
         asking_for = asking(body, self.own)
         offered = self.offered(body, found, served)
         prompts = self.prompts(body, found, offered)
-        rows = [{found.input.name: one} for one in prompts for _ in range(asking_for.choices)]
-        likely = self.likely(body)
+        beside, likely = self.beside(body, asking_for, served), self.likely(body)
+        asked = [one for one in prompts for _ in range(beside.candidates)]
+        rows = [{found.input.name: one} for one in asked]
         more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
+        if beside.has_echo and likely is not None:
+            more[PROMPT_LOGPROBS] = likely
+        if beside.candidates > asking_for.choices:
+            more.setdefault("logprobs", 0)  # by which the best are told
         options = {**asking_for.seeded(len(rows)), **more, **offered.options}
         asking_for = without_effect(asking_for, body, options, served.options)
         options = {name: one for name, one in options.items() if name in served.options}
-        wanted = _Wanted(asking_for, likely is not None)
+        echoes = [str(one) for one in asked] if beside.has_echo else None
+        wanted = _Wanted(asking_for, likely is not None, beside.candidates, echoes)
         # a single answer has the id of the request, by which feedback names it
         value = rows if len(rows) > 1 else rows[0]
         return Given(value, wanted=wanted, options=options, in_parts=asking_for.in_parts)
@@ -78,20 +105,22 @@ class WritingDialect(ProtocolDialect, ABC):
         wanted = given.wanted
         assert isinstance(wanted, _Wanted)
         found = [ChoiceText.of(one) for one in answers]
+        best = choice_texts.best(found, wanted.candidates, wanted.asking.choices)
+        texts = [wanted.text_of(place, answers[place]) for place in best]
         choices = [
             {
-                "index": place,
+                "index": index,
                 **self.choice(one),
                 "logprobs": self.logprobs(one.tokens, TextOffsets()) if wanted.has_logprobs else None,
                 "finish_reason": one.finish or "stop",
             }
-            for place, one in enumerate(found)
+            for index, one in enumerate(texts)
         ]
         whole_answer = {
             # the rows of a list have their places behind the id of the request
             **self.head(served, answers[0]["id"].removesuffix(".0" if len(answers) > 1 else ""), self.whole),
             "choices": choices,
-            "usage": choice_texts.usage(found, wanted.asking.choices),
+            "usage": choice_texts.usage(found, wanted.candidates),
         }
         return exchange.dumped(whole_answer), wanted.asking.headers
 
@@ -124,6 +153,10 @@ class WritingDialect(ProtocolDialect, ABC):
     @abstractmethod
     def likely(self, body: Mapping[str, Any]) -> int | None:
         """Return how many likely tokens are wanted beside each; None: no log-probabilities."""
+
+    def beside(self, body: Mapping[str, Any], asking_for: Asking, served: Served) -> Beside:
+        """Return what else is asked; raises RequestError."""
+        return Beside(asking_for.choices)
 
     @abstractmethod
     def choice(self, written: ChoiceText) -> dict[str, Any]:
@@ -165,7 +198,7 @@ class _Chunks:
         return self._stream.begun
 
     async def part(self, place: int, answer: AnswerJson) -> None:
-        now, before = ChoiceText.of(answer), self._sent.get(place)
+        now, before = self._wanted.text_of(place, answer), self._sent.get(place)
         if before is None:
             await self._choice(place, self._dialect.piece("", is_first=True), [], None)
             before = ChoiceText("", {}, now.own_id)
@@ -188,7 +221,7 @@ class _Chunks:
                 await self._choice(place, self._dialect.ended(self._sent[place]), [], "stop")
         if self._wanted.asking.has_usage:
             found = [ChoiceText.of(one) for one in answers]
-            counts = choice_texts.usage(found, self._wanted.asking.choices)
+            counts = choice_texts.usage(found, self._wanted.candidates)
             await self._send({**self._head, "choices": [], "usage": counts})
         await self._stream.send(b"", b"[DONE]", last=True)
 
@@ -290,7 +323,7 @@ class CompletionsDialect(WritingDialect):
     """A prompt, or a list of them, and the text that answers it."""
 
     path = COMPLETIONS
-    own = frozenset({"prompt", "logprobs"})
+    own = frozenset({"prompt", "logprobs", ECHO, BEST_OF})
     whole = part = "text_completion"
 
     def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
@@ -308,6 +341,16 @@ class CompletionsDialect(WritingDialect):
     def likely(self, body: Mapping[str, Any]) -> int | None:
         """Return `logprobs`."""
         return whole(body, "logprobs", 0, MOST_TOPS)
+
+    def beside(self, body: Mapping[str, Any], asking_for: Asking, served: Served) -> Beside:
+        """Return `echo` and `best_of`."""
+        candidates = whole(body, BEST_OF, asking_for.choices, MOST_CHOICES) or asking_for.choices
+        if candidates > asking_for.choices:
+            if asking_for.in_parts:  # which is best is known in the end
+                raise RequestError(Problem("request.option", name=BEST_OF, beside=STREAM), 400)
+            if "logprobs" not in served.options:
+                raise RequestError(Problem("request.unsupported", name=BEST_OF, is_known=True), 400)
+        return Beside(candidates, flag(body, ECHO))
 
     def choice(self, written: ChoiceText) -> dict[str, Any]:
         """Return a text."""

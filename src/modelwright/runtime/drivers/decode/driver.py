@@ -36,12 +36,18 @@ from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSet
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
 from modelwright.runtime.drivers.decode.row_options import NONE, RowOptions, row_options, schemas
-from modelwright.runtime.drivers.decode.writing_row import ScoredRow, WritingRow, scored_pieces
+from modelwright.runtime.drivers.decode.writing_row import (
+    EchoedRow,
+    ScoredRow,
+    WritingRow,
+    scored_pieces,
+)
 from modelwright.runtime.in_time import in_time
 
 _TRIED_TOKENS = 40  # of a prompt that is read in several ways
 _FEWEST_TRIED = 8
 _TRIED_ALONE = 3  # tokens, each written alone and beside another one
+_MOST_ECHOED = 1 << 17  # log-probabilities of prompts in one answer, some 60 bytes of JSON each
 
 
 class RunningDecode(Running):
@@ -75,6 +81,8 @@ class RunningDecode(Running):
         rows = [dict(zip(names, values, strict=True)) for values in zip(*call.columns.values(), strict=True)]
         options = self._options(call, len(rows))
         written = [self._row(row, one) for row, one in zip(rows, options, strict=True)]
+        # what is known of a prompt is much, and comes once
+        is_told_in_the_end = any(one.prompt_logprobs is not None for one in options)
         under_way = {place: row for place, row in enumerate(written) if row is not None and not row.done}
         seen = self.loop.submit(list(under_way.values()))
         sizes = dict.fromkeys(under_way, 0)
@@ -90,8 +98,9 @@ class RunningDecode(Running):
                     if row.done:
                         del under_way[place]
                 if under_way:
+                    told = [] if is_told_in_the_end else news
                     yield Part(
-                        answers={self._output: [self._answer(written[place]) for place in news]}, rows=news
+                        answers={self._output: [self._answer(written[place]) for place in told]}, rows=told
                     )
             yield Part(answers={self._output: [self._answer(row) for row in written]})
         finally:
@@ -108,9 +117,14 @@ class RunningDecode(Running):
                 self._masks.of(one.schema)
         except RequestError as error:
             return {0: error.problems[0]}
+        echoed = 0
         for place, (row, one) in enumerate(zip(rows, options, strict=True)):
             try:
-                self._require_writable(row, self._ids(row, one)[1])
+                ids, tools = self._ids(row, one)
+                self._require_writable(row, tools)
+                echoed += 0 if one.prompt_logprobs is None else len(ids) * (one.prompt_logprobs + 1)
+                if echoed > _MOST_ECHOED:
+                    raise RequestError(Problem("request.much-echoed", most=_MOST_ECHOED))
             except RequestError as error:
                 found[place] = error.problems[0]
         return found
@@ -173,8 +187,7 @@ class RunningDecode(Running):
 
         Raises RequestError where they leave no room for an answer, or where the tools cannot be called.
         """
-        if options.choice == NONE:
-            row = self._prompts.without_tools(row)
+        row = self._asked(row, options)
         offered = self._prompts.offered(row)
         if offered and self._schema is not None:
             raise RequestError(Problem("schema.own", name="tools"))
@@ -206,7 +219,14 @@ class RunningDecode(Running):
         most = min(options.sampling.max_tokens, self._settings.context - len(ids))
         mask = self._mask(tools)
         marks = self._marks if tools.reader is not None else None
-        return WritingRow(ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
+        how = (ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
+        if options.prompt_logprobs is None:
+            return WritingRow(*how)
+        return EchoedRow(*how, given=self._prompts.given_places(self._asked(row, options)))
+
+    def _asked(self, row: Mapping[str, Any], options: RowOptions) -> Mapping[str, Any]:
+        """Return a row as its prompt has it: without tools where none is to be called."""
+        return self._prompts.without_tools(row) if options.choice == NONE else row
 
     def _mask(self, tools: RowTools) -> AnswerMask | None:
         """Return which tokens an answer may have: those of its schema, or behind the mark of a call of its tool."""

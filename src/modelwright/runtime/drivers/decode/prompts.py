@@ -32,10 +32,14 @@ _Turn = Mapping[str, str]
 
 
 class Stretch(NamedTuple):
-    """Tokens of a prompt that follow each other; spoken: whether the assistant wrote them in a turn of the dialogue."""
+    """Tokens of a prompt that follow each other; spoken: whether the assistant wrote them in a turn of the dialogue.
+
+    given: whether they are a text of the row, and not the template's own.
+    """
 
     ids: list[int]
     spoken: bool = False
+    given: bool = False
 
 
 class Prompts:
@@ -70,6 +74,15 @@ class Prompts:
         """Yield the tokens of a row in stretches; raises RequestError as `ids` does."""
         for piece in self._pieces:
             yield from self._of(piece, row, None)
+
+    def given_places(self, row: Mapping[str, Any]) -> list[int]:
+        """Return where in the tokens of a row the texts of the row itself stand."""
+        found: list[int] = []
+        end = 0
+        for stretch in self.stretches(row):
+            begin, end = end, end + len(stretch.ids)
+            found += range(begin, end) if stretch.given else ()
+        return found
 
     def offered(self, row: Mapping[str, Any]) -> list[Tool]:
         """Return the tools that a row's dialogue brings, none where it brings none."""
@@ -126,9 +139,9 @@ class Prompts:
             yield Stretch(self.control_ids(piece.text))
         elif piece.content:
             turn = turn or {"role": "", "content": ""}
-            yield Stretch(self._users(turn["content"], piece), spoken=turn["role"] == ASSISTANT)
+            yield Stretch(self._users(turn["content"], piece), spoken=turn["role"] == ASSISTANT, given=True)
         elif piece.input is not None:
-            yield Stretch(self._users(self._text(piece.input, row[piece.input]), piece))
+            yield Stretch(self._users(self._text(piece.input, row[piece.input]), piece), given=True)
         elif piece.given is not None:
             if row[piece.given] is not None:
                 for inner in piece.pieces:

@@ -35,6 +35,7 @@ _MOST_BIASES = 300
 _Bias = Annotated[float, Field(ge=-100.0, le=100.0)]
 _Penalty = Annotated[float, Field(ge=-2.0, le=2.0)]  # the OpenAI protocol's bounds
 _Token = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+_Likely = Annotated[int, Field(ge=0, le=20)]
 _Seed = Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)]
 
 
@@ -63,7 +64,8 @@ class _Options(SealedState):
     logit_bias: Annotated[dict[_Token, _Bias], Field(max_length=_MOST_BIASES)] | None = None
     seed: _Seed | list[_Seed] | None = None
     stop: _Stop | Annotated[list[_Stop], Field(max_length=_MOST_STOPS)] | None = None
-    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logprobs: _Likely | None = None
+    prompt_logprobs: _Likely | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
     held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
     tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
@@ -97,6 +99,7 @@ class RowOptions:
     ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
     required, or the name of one behind `=`. one_call: whether at most one is. presence, frequency: what a token's logit
     loses once it stands in the answer, and for each time that it does; bias: (token, what is added to its logit).
+    prompt_logprobs: as logprobs, of the tokens of what the row says.
     """
 
     sampling: Sampling
@@ -110,6 +113,7 @@ class RowOptions:
     presence: float = 0.0
     frequency: float = 0.0
     bias: tuple[tuple[int, float], ...] = ()
+    prompt_logprobs: int | None = None
 
 
 def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
@@ -155,6 +159,7 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
             read.presence_penalty or 0.0,
             read.frequency_penalty or 0.0,
             tuple((int(token), more) for token, more in (read.logit_bias or {}).items()),
+            read.prompt_logprobs,
         )
         for seed in seeds
     ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,17 +160,79 @@ class WritingRow:
 
     def _tell(self, shares: NDArray[np.float64], token: int, likely: int) -> None:
         """Keep the log-probability of the chosen token, and of so many likely ones, likeliest first."""
-        tops = np.argsort(-shares, kind="stable")[:likely]
-        self._logprobs.append(
-            {**self._named(shares, token), "top": [self._named(shares, int(one)) for one in tops]}
-        )
+        tops = _likeliest(shares, likely)
+        self._logprobs.append(self._named_with(token, float(shares[token]), tops, shares[tops]))
 
-    def _named(self, shares: NDArray[np.float64], token: int) -> dict[str, Json]:
+    def _named_with(
+        self, token: int, logprob: float | None, tops: NDArray[np.int64], of_tops: NDArray[np.float64]
+    ) -> dict[str, Json]:
+        """Return a token and likely ones in its place, (k,), with their log-probabilities, None where there is none."""
+        likely = zip(tops.tolist(), of_tops.tolist(), strict=True)
+        return {**self._named(token, logprob), "top": [self._named(one, its) for one, its in likely]}
+
+    def _named(self, token: int, logprob: float | None) -> dict[str, Json]:
         text = self._tokenizer.decode([token], skip_special_tokens=False)
-        named: dict[str, Json] = {"token": text, "id": token, "logprob": float(shares[token])}
+        named: dict[str, Json] = {"token": text, "id": token, "logprob": logprob}
         if "\N{REPLACEMENT CHARACTER}" in text and (data := token_bytes(self._tokenizer, token, text)):
             named["bytes"] = [*data]
         return named
+
+
+class EchoedRow(WritingRow):
+    """A row whose answer says, too, how likely each token of what the row says was after all that stands before it.
+
+    What is kept of a token are a few numbers, whatever its vocabulary; their names are given when the row is done.
+    """
+
+    def __init__(self, *args: Any, given: Sequence[int], **more: Any) -> None:
+        """given: where in the prompt the texts of the row stand; all else as of any row."""
+        super().__init__(*args, **more)
+        self._given = frozenset(given)
+        self._first = min(given, default=self.prompt_tokens)
+        self._last = max(given, default=0)
+        no_tokens, no_shares = np.zeros(0, dtype=np.int64), np.zeros(0)
+        self._prompt_shares: list[tuple[int, float | None, NDArray[np.int64], NDArray[np.float64]]] = []
+        if self._first == 0:  # the first of all has nothing before it
+            self._prompt_shares.append((self.ids[0], None, no_tokens, no_shares))
+        if self.most <= 0 and self._last:
+            self.finish = None  # the prompt is read, although no answer is written
+
+    @property
+    def to_read(self) -> int:
+        """Return the tokens of the prompt, without an answer those before the last one that is told of."""
+        return self.prompt_tokens if self.most > 0 else self._last
+
+    @property
+    def answer(self) -> Answer:
+        """Return the answer so far; once it is done with what is known of the prompt."""
+        found = super().answer
+        if not self.done:
+            return found
+        shares: list[Json] = [self._named_with(*one) for one in self._prompt_shares]
+        return replace(found, details={**(found.details or {}), "prompt_logprobs": shares})
+
+    def places(self, begin: int, end: int) -> range:
+        """Return the places before tokens that are told of, and before the first one of the answer."""
+        return range(max(self._first - 1, begin) - begin, max(end - begin, 0))
+
+    def take(self, logits: NDArray[np.float32]) -> None:
+        """Keep what is wanted of the tokens that follow the last ones read, (k, words), and go on as any row."""
+        if self.read > self.prompt_tokens:
+            super().take(logits)
+            return
+        likely = self.options.prompt_logprobs or 0
+        first = self.read - len(logits) + 1  # the place of the token that follows the first of them
+        for place in range(first, min(first + len(logits), self.prompt_tokens)):
+            if place in self._given:
+                shares = log_shares(
+                    logits[place - first]
+                )  # (words,): one place at a time takes little memory
+                tops, token = _likeliest(shares, likely), self.ids[place]
+                self._prompt_shares.append((token, float(shares[token]), tops, shares[tops]))
+        if self.read == self.prompt_tokens:
+            super().take(logits[-1:])
+        elif self.read == self.to_read:
+            self._end("length")
 
 
 class ScoredRow(WritingRow):
@@ -201,6 +264,11 @@ class ScoredRow(WritingRow):
             self.log_likelihood += one  # one by one: the same sum in whatever pieces they come
         if self.read == self.to_read:
             self.finish = "stop"
+
+
+def _likeliest(shares: NDArray[np.float64], likely: int) -> NDArray[np.int64]:
+    """Return so many likely tokens, (k,), likeliest first."""
+    return np.argsort(-shares, kind="stable")[:likely]
 
 
 def scored_pieces(
