@@ -84,8 +84,8 @@ class WritingDialect(ProtocolDialect, ABC):
         offered = self.offered(body, found, served)
         prompts = self.prompts(body, found, offered)
         beside, likely = self.beside(body, asking_for, served), self.likely(body)
-        asked = [one for one in prompts for _ in range(beside.candidates)]
-        rows = [{found.input.name: one} for one in asked]
+        repeated = [one for one in prompts for _ in range(beside.candidates)]
+        rows = [{found.input.name: one} for one in repeated]
         more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
         if beside.has_echo and likely is not None:
             more[PROMPT_LOGPROBS] = likely
@@ -94,7 +94,7 @@ class WritingDialect(ProtocolDialect, ABC):
         options = {**asking_for.seeded(len(rows)), **more, **offered.options}
         asking_for = without_effect(asking_for, body, options, served.options)
         options = {name: one for name, one in options.items() if name in served.options}
-        echoes = [str(one) for one in asked] if beside.has_echo else None
+        echoes = [str(one) for one in repeated] if beside.has_echo else None
         wanted = _Wanted(asking_for, likely is not None, beside.candidates, echoes)
         # a single answer has the id of the request, by which feedback names it
         value = rows if len(rows) > 1 else rows[0]

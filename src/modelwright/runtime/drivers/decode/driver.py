@@ -82,7 +82,7 @@ class RunningDecode(Running):
         options = self._options(call, len(rows))
         written = [self._row(row, one) for row, one in zip(rows, options, strict=True)]
         # what is known of a prompt is much, and comes once
-        is_told_in_the_end = any(one.prompt_logprobs is not None for one in options)
+        comes_whole = any(one.prompt_logprobs is not None for one in options)
         under_way = {place: row for place, row in enumerate(written) if row is not None and not row.done}
         seen = self.loop.submit(list(under_way.values()))
         sizes = dict.fromkeys(under_way, 0)
@@ -98,9 +98,9 @@ class RunningDecode(Running):
                     if row.done:
                         del under_way[place]
                 if under_way:
-                    told = [] if is_told_in_the_end else news
+                    shown = [] if comes_whole else news
                     yield Part(
-                        answers={self._output: [self._answer(written[place]) for place in told]}, rows=told
+                        answers={self._output: [self._answer(written[place]) for place in shown]}, rows=shown
                     )
             yield Part(answers={self._output: [self._answer(row) for row in written]})
         finally:
@@ -187,7 +187,7 @@ class RunningDecode(Running):
 
         Raises RequestError where they leave no room for an answer, or where the tools cannot be called.
         """
-        row = self._asked(row, options)
+        row = self._prompt_row(row, options)
         offered = self._prompts.offered(row)
         if offered and self._schema is not None:
             raise RequestError(Problem("schema.own", name="tools"))
@@ -222,9 +222,9 @@ class RunningDecode(Running):
         how = (ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
         if options.prompt_logprobs is None:
             return WritingRow(*how)
-        return EchoedRow(*how, given=self._prompts.given_places(self._asked(row, options)))
+        return EchoedRow(*how, given=self._prompts.given_places(self._prompt_row(row, options)))
 
-    def _asked(self, row: Mapping[str, Any], options: RowOptions) -> Mapping[str, Any]:
+    def _prompt_row(self, row: Mapping[str, Any], options: RowOptions) -> Mapping[str, Any]:
         """Return a row as its prompt has it: without tools where none is to be called."""
         return self._prompts.without_tools(row) if options.choice == NONE else row
 
