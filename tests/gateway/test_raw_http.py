@@ -147,6 +147,26 @@ def test_half_a_head_is_not_waited_for(server: Server) -> None:
         assert closed(connection)  # after two rounds of body_timeout_s
 
 
+def test_a_client_that_never_takes_the_end_of_its_answer_is_not_waited_for(packages: dict[str, Path]) -> None:
+    body = json.dumps([{"height": 9}] * 500).encode()
+    with running(Releases(packages["linear"]), limits={"body_timeout_s": 0.3}) as server:
+        server._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # its connections have it, too
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((host, int(port)))
+            connection.sendall(head(f"content-length: {len(body)}", "connection: close") + body)
+            states = server._uvicorn.server_state.connections
+
+            def unsent() -> list[int]:
+                ending = [one.transport for one in list(states) if one.transport.is_closing()]
+                return [one.get_write_buffer_size() for one in ending]
+
+            assert eventually(lambda: any(unsent()))
+            assert max(unsent(), default=0) < 65536, "less than what stops a writer: the answer is whole"
+            assert eventually(lambda: not states)
+
+
 def test_bytes_of_all_requests_under_way_are_bounded(packages: dict[str, Path], tmp_path: Path) -> None:
     """One that is alone is answered whatever it sends; another beside it is told to come again."""
     limits = {"body_timeout_s": 20, "body": 100_000, "under_way": 10_000}

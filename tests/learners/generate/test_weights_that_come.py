@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,56 @@ def test_a_gguf_file_that_is_damaged_is_refused(tmp_path: Path) -> None:
             fitting_parts.check(gguf_files.read(path, "damaged.gguf"), "damaged.gguf")
         except ProjectError:
             continue
+
+
+_ODD = (2**63, 2**40, 3, 0)
+
+
+def odd_headers(whole: bytes) -> Iterator[bytes]:
+    """Yield a file with each field of its header in turn of another length, type or value."""
+    (fields,) = struct.unpack_from("<Q", whole, 16)
+    place = 24
+
+    def put(at: int, form: str, *values: Any) -> bytes:
+        return whole[:at] + struct.pack(form, *values) + whole[at + struct.calcsize(form) :]
+
+    for _ in range(fields):
+        name = place
+        place += 8 + struct.unpack_from("<Q", whole, place)[0]
+        (kind,) = struct.unpack_from("<I", whole, place)
+        value = place + 4
+        yield put(name + 8, "<c", b"X")  # there is none of this name, and one that nobody knows
+        yield from (put(name, "<Q", odd) for odd in _ODD)
+        yield from (put(place, "<I", odd) for odd in (0, 5, 6, 8, 9, 13))
+        if kind == 9:  # a list: of another length, or of no bytes each, or of lists of lists
+            yield from (put(value + 4, "<Q", odd) for odd in _ODD)
+            yield from (put(value, "<IQ", odd, 2**63) for odd in (0, 7, 8, 9, 13))
+            yield put(value, "<I" + "QI" * 40, *[9, *[1, 9] * 39, 1, 9])
+        elif kind == 8:
+            yield from (put(value, "<Q", odd) for odd in _ODD)
+        else:
+            yield from (put(value, "<I", odd % 2**32) for odd in _ODD)
+            yield from (put(place, "<If", 6, odd) for odd in (math.inf, math.nan, -1.0))
+        place = gguf_files._behind(whole, "<", kind, value)  # type: ignore[arg-type]
+
+
+def test_a_gguf_file_with_any_odd_field_is_read_or_refused_and_soon(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    import tiny_gguf
+
+    whole = tiny_gguf.save(tmp_path / "tiny.gguf", template=None).read_bytes()
+    path, read = tmp_path / "odd.gguf", 0
+    refused: list[str] = []
+    for content in odd_headers(whole):
+        path.write_bytes(content)
+        try:
+            gguf_files.read(path, "odd.gguf")
+            read += 1
+        except ProjectError as error:
+            refused += [one.id for one in error.problems]
+    assert set(refused) == {"generate.gguf"}
+    assert len(refused) > 200
+    assert read, "what nobody needs may be absent"
 
 
 def test_a_checkpoint_that_is_damaged_is_refused(tmp_path: Path) -> None:

@@ -181,9 +181,10 @@ async def close_stalled(state: ServerState, timeout_s: float) -> None:
 
     uvicorn ends an idle connection after an answer, but waits for ever for the end of a request's headers, and for a
     client that does not read: with many such connections it would run out of file descriptors, or hold what their
-    answers need.
+    answers need. One that is closed, and whose last bytes nobody takes, is held as well.
     """
     suspects: set[Any] = set()
+    unsent: dict[Any, int] = {}
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(timeout_s)
@@ -191,10 +192,19 @@ async def close_stalled(state: ServerState, timeout_s: float) -> None:
         for connection in stalled & suspects:
             connection.transport.close()
         suspects = stalled - suspects
+        ending = {one: size for one in state.connections if (size := _bytes_at_the_end(one))}
         for connection in list(state.connections):
             since = getattr(connection, "stuck_since", None)
-            if since is not None and loop.time() - since >= timeout_s:
+            is_stuck = since is not None and loop.time() - since >= timeout_s
+            if is_stuck or ending.get(connection, -1) == unsent.get(connection):
                 connection.transport.abort()  # `close` would wait until all is sent
+        unsent = ending
+
+
+def _bytes_at_the_end(connection: Any) -> int:
+    """Return what a connection that is being closed has still to send."""
+    size: int = connection.transport.get_write_buffer_size() if connection.transport.is_closing() else 0
+    return size
 
 
 def _waits_for_headers(connection: Any) -> bool:

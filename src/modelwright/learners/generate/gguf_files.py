@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import mmap
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,21 @@ from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import DecoderWeights
 
 _CONTROL, _DEFINED = 3, 4  # types of tokens
+_SIZES = {
+    0: 1,
+    1: 1,
+    2: 2,
+    3: 2,
+    4: 4,
+    5: 4,
+    6: 4,
+    7: 1,
+    10: 8,
+    11: 8,
+    12: 8,
+}  # bytes of a value, by its type
+_TEXT, _LIST = 8, 9  # types of other values; no list of lists is read
+_LONGEST = 1 << 24  # of a list: there are vocabularies of 256,000 tokens, with about as many merges
 _NAMES = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
@@ -48,10 +66,13 @@ def read(path: Path, shown: str) -> DecoderWeights:
     import gguf
 
     try:
-        reader = gguf.GGUFReader(str(path))
+        _require_lists_within(path)
+        with np.errstate(all="ignore"):
+            reader = gguf.GGUFReader(str(path))
         fields = {name: field.contents() for name, field in reader.fields.items()}
         architecture = fields.get("general.architecture")
-        tensors = {str(one.name): gguf.dequantize(one.data, one.tensor_type) for one in reader.tensors}
+        with np.errstate(all="ignore"):  # numbers beyond all floats are refused by their tensor
+            tensors = {str(one.name): gguf.dequantize(one.data, one.tensor_type) for one in reader.tensors}
     except Exception as error:  # of whatever the library meets in a damaged file
         reason = f"{type(error).__name__}: {error}"
         raise ProjectError(
@@ -63,15 +84,15 @@ def read(path: Path, shown: str) -> DecoderWeights:
         config = _config(fields, tensors)
         tokenizer = _tokenizer(fields)
         named = dict(_named(tensors, config))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        words = _words(fields)
+        tokens = {
+            f"{name}_token": words[place]
+            for name in ("bos", "eos")
+            if isinstance(place := fields.get(f"tokenizer.ggml.{name}_token_id"), int) and place < len(words)
+        }
+    except Exception as error:  # numbers that are none, and the library of tokenizers raises plain Exception
         raise _unlike(shown, f"{type(error).__name__}: {error}") from None
-    words = _words(fields)
     end = fields.get("tokenizer.ggml.eos_token_id")
-    tokens = {
-        f"{name}_token": words[place]
-        for name in ("bos", "eos")
-        if isinstance(place := fields.get(f"tokenizer.ggml.{name}_token_id"), int) and place < len(words)
-    }
     stated = fields.get("tokenizer.chat_template")
     template = template_reading.read(stated, tokens) if isinstance(stated, str) else None
     licence = fields.get("general.license")
@@ -85,6 +106,44 @@ def read(path: Path, shown: str) -> DecoderWeights:
         f"{str(fields.get('general.name', 'weights'))[:80]}, from {Path(shown).name}",
         lacks_tools=template_reading.lacks_tools(str(stated), template),
     )
+
+
+def _require_lists_within(path: Path) -> None:
+    """Raise ValueError, IndexError or struct.error for a header with a list that its file cannot hold.
+
+    The library reads lists one by one, and behind the end of a file it would read nothing for ever.
+    https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+    """
+    with (
+        path.open("rb") as file,
+        contextlib.closing(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)) as data,
+    ):
+        # version 2 and 3 of either byte order; what they are of, the library tells
+        order = "<" if data[4] else ">"
+        (fields,) = struct.unpack_from(f"{order}Q", data, 16)
+        place = 24
+        for _ in range(fields):
+            place += 8 + struct.unpack_from(f"{order}Q", data, place)[0]
+            (kind,) = struct.unpack_from(f"{order}I", data, place)
+            place = _behind(data, order, kind, place + 4)
+
+
+def _behind(data: mmap.mmap, order: str, kind: int, place: int) -> int:
+    """Return the place behind a value; raises as `_require_lists_within` does."""
+    if kind == _TEXT:
+        return place + 8 + int(struct.unpack_from(f"{order}Q", data, place)[0])
+    if kind != _LIST:
+        return place + _SIZES[kind]
+    inner, length = struct.unpack_from(f"{order}IQ", data, place)
+    place += 12
+    size = 8 if inner == _TEXT else _SIZES[inner]  # at least
+    if length > _LONGEST or length * size > len(data) - place:
+        raise ValueError(f"a list of {length:,}, with {len(data) - place:,} bytes behind it")
+    if inner != _TEXT:
+        return place + int(length) * size
+    for _ in range(length):
+        place += 8 + struct.unpack_from(f"{order}Q", data, place)[0]
+    return place
 
 
 def _config(fields: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
