@@ -204,6 +204,8 @@ class Departure:
         self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
+            # What is cancelled holds this in its trace: were it held here, each request would wait for the collector.
+            self._watcher = None
 
     def _watch(self) -> None:
         self._watcher = asyncio.get_running_loop().create_task(self._listen())
