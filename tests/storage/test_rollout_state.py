@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -185,3 +186,17 @@ def test_what_a_gateway_reads_does_not_grow_with_the_history(state, count):
     assert found.settled.id == 1 + 2 * count
     assert found.rolling is None
     assert 0 < len(read) <= 5
+
+
+def test_what_a_gateway_asks_leaves_nothing_to_the_collector(state):
+    """It asks for as long as it runs, and between two rounds of the collector the process would grow."""
+    state.standing({1})
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            state.standing({1})
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert left <= 20

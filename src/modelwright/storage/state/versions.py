@@ -6,9 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from modelwright.storage.state.schema import versions
+
+# made once: a gateway asks several times a second
+_THOSE = select(versions).where(versions.c.number.in_(bindparam("numbers", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def find(connection: Connection, number: int) -> Version | None:
 
 def those(connection: Connection, numbers: Collection[int]) -> dict[int, Version]:
     """Return versions by their numbers, as far as there are such."""
-    rows = connection.execute(select(versions).where(versions.c.number.in_(sorted(numbers))))
+    rows = connection.execute(_THOSE, {"numbers": sorted(numbers)})
     return {row.number: Version(**row._mapping) for row in rows}
 
 
