@@ -7,12 +7,15 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+import tiny_writing
 from tiny_serving import linear_body
 
 from modelwright.package.packages import Package
 from modelwright.runtime import drivers
 from modelwright.runtime.drivers.contract.driver import Load
+from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker.frames import Unpacker, packed
 from modelwright.runtime.worker.inbox import Inbox
@@ -103,6 +106,32 @@ def test_a_request_that_cannot_even_begin_fails_alone(monkeypatch: pytest.Monkey
         worker.join(30)
     ends = {number: kind for kind, number, *_ in found if kind in {"end", "failed"}}
     assert ends == {0: "end", 1: "failed", 2: "end"}
+
+
+def test_an_answer_that_cannot_go_on_in_its_schema_is_refused_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("llguidance")
+    function = Function(Package(tiny_writing.reply_body(), "", 1))
+    nothing = np.zeros(function._running._graph.words, dtype=np.bool_)  # type: ignore[attr-defined]
+    monkeypatch.setattr(AnswerMask, "may_come", lambda _: nothing)
+    gateway, theirs = socket.socketpair()
+    with gateway, theirs:
+        gateway.sendall(packed(["ask", 0, [["hello"]], 0.0, {"schema": {"type": "object"}}]))
+        gateway.sendall(packed(["ask", 1, [["hello"]], 0.0, {"max_tokens": 2}]))
+        worker = threading.Thread(target=_work, args=(function, theirs))
+        worker.start()
+        found: list[Any] = []
+        unpacker = Unpacker()
+        gateway.settimeout(30)
+        while not {0, 1} <= {number for kind, number, *_ in found if kind in {"misfit", "end", "failed"}}:
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.shutdown(socket.SHUT_WR)
+        worker.join(30)
+    ends = {number: (kind, rest) for kind, number, *rest in found if kind not in {"part", "load"}}
+    assert (ends[0][0], ends[1][0]) == ("misfit", "end")
+    assert "schema.dead-end" in str(ends[0][1][-1])
+    assert not caplog.records, "what was asked is at fault: nothing of it is logged"
 
 
 def test_who_leaves_frees_its_slot_before_the_next_token_and_the_counts_say_so() -> None:

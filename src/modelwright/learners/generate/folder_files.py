@@ -57,7 +57,7 @@ def read(folder: Path, shown: str) -> DecoderWeights:
         tensors.pop("lm_head.weight", None)
     # angles of positions, which the configuration says and older files hold beside
     tensors = {name: one for name, one in tensors.items() if not name.endswith("rotary_emb.inv_freq")}
-    stated = _stated(folder, own)
+    stated = _stated(folder, own, shown)
     template = _template(stated, tokens)
     return DecoderWeights(
         tensors,
@@ -71,12 +71,18 @@ def read(folder: Path, shown: str) -> DecoderWeights:
     )
 
 
-def _stated(folder: Path, own: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the templates of a folder by name; an unnamed one is the `default`."""
+def _stated(folder: Path, own: Mapping[str, Any], shown: str) -> Mapping[str, str]:
+    """Return the templates of a folder by name; an unnamed one is the `default`. Raises ProjectError for no text."""
     stated = own.get("chat_template")
     beside = folder / "chat_template.jinja"
     if beside.is_file():
-        stated = beside.read_text(encoding="utf-8")
+        try:
+            stated = beside.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            reason = f"{beside.name}: {error}"[:150]
+            raise ProjectError(
+                Problem("generate.damaged", path=shown, reason=reason).at("model.pretrained")
+            ) from None
     named = stated if isinstance(stated, list) else [{"name": _DEFAULT, "template": stated}]
     found = {str(one.get("name")): one.get("template") for one in named if isinstance(one, dict)}
     return {name: text for name in (_DEFAULT, _TOOL_USE) if isinstance(text := found.get(name), str)}

@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Phrase, RequestError
 from modelwright.kinds.contract.common import WritingTimes
 from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.function import Answers, Function
@@ -155,6 +155,10 @@ def _advance(stream: _Stream, crossing: Crossing) -> tuple[bytes, bool]:
         else:
             whole = [stream.rows[place] for place in range(len(stream.request.rows))]
             frame = packed(["end", request_id, whole, *_times(stream), stream.unseen, stream.sent_times()])
+    except RequestError as error:  # what is asked turns out to be impossible on the way
+        stream.parts.close()
+        wire = [one.to_wire() for one in error.problems]
+        part, frame = None, packed(["misfit", request_id, *_times(stream), wire])
     except Exception:
         _LOG.exception("%s", Phrase("serve.body-raised"))
         stream.parts.close()

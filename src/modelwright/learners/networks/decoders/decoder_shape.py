@@ -83,8 +83,10 @@ def _angles(config: Mapping[str, Any], head_width: int) -> NDArray[np.float64]:
     """Return θ^(-2i/d) for each pair i of a head's d numbers (Su et al. 2021, section 3.3), scaled as it says."""
     # transformers 5 keeps both in `rope_parameters`; what was published before has `rope_theta` and `rope_scaling`
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, Mapping):
+        raise _unlike("rope_scaling", rope, ", ".join(_SCALINGS))
     scaling = rope.get("rope_type", rope.get("type", "default"))
-    if scaling not in _SCALINGS:
+    if not isinstance(scaling, str) or scaling not in _SCALINGS:
         raise _unlike("rope_scaling", scaling, ", ".join(_SCALINGS))
     theta = _positive({**config, **rope}, "rope_theta", 10_000.0)
     angles = theta ** (-np.arange(0, head_width, 2, dtype=np.float64) / head_width)  # (d/2,)
@@ -94,6 +96,8 @@ def _angles(config: Mapping[str, Any], head_width: int) -> NDArray[np.float64]:
         # slow turns, whose wave is longer than the first context, are slowed by the factor; those between go over
         # smoothly (transformers, modeling_rope_utils, `_compute_llama3_parameters`)
         low, high = _positive(rope, "low_freq_factor", 1.0), _positive(rope, "high_freq_factor", 4.0)
+        if low >= high:
+            raise _unlike("low_freq_factor", low, f"< {high:g}")
         turns = _positive(rope, "original_max_position_embeddings", 8192.0) * angles / (2 * math.pi)
         smooth = np.clip((turns - low) / (high - low), 0.0, 1.0)
         return smooth * angles + (1 - smooth) * angles / _positive(rope, "factor", 8.0)
