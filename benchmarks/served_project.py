@@ -122,7 +122,9 @@ class Operator:
     def __init__(self, folder: Path, port: int) -> None:
         self._project = Project(folder)
         self._state = State.open(folder / ".modelwright/state.db")
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        # each request gets a connection of its own: one that waits may be closed just when it is used again
+        alone = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, limits=alone)
 
     def get(self, path: str) -> Any:
         """Return what a path below /admin shows."""

@@ -30,11 +30,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import numpy as np
 import psutil
 
 from held_rate import Stage, held_rate
 from load_generator import Answered, Asked, Load, load
+from modelwright.core.messages import ModelwrightError
 from running_servers import Running, free_port, served
 from served_project import DAMAGED, SOUND, UNSEEN, Operator, Questions, UnexpectedError, command, make
 
@@ -93,8 +95,8 @@ class Faults:
                 self.asked.append(time.monotonic())
                 try:
                     acts[name]()
-                except UnexpectedError as error:
-                    self.unexpected.append(f"{name} after {now:.0f} s: {error}")
+                except (UnexpectedError, ModelwrightError, httpx.HTTPError) as error:
+                    self.unexpected.append(f"{name} after {now:.0f} s: {type(error).__name__}: {error}")
                 self.done[name] += 1
             time.sleep(0.02)
 

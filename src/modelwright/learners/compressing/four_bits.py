@@ -1,7 +1,8 @@
 """Stores matrices and tables in 4 bits, with one scale and one zero a block of weights.
 
 The runtime multiplies such matrices without unpacking them (`MatMulNBits`): it rounds activations to 8 bits for each
-block of each row, so an answer does not depend on its batch. Tables are looked up by `GatherBlockQuantized`.
+block of each row, so an answer does not depend on its batch: but on processors without AVX-512 one row alone has other
+last bits than two and more. Tables are looked up by `GatherBlockQuantized`.
 """
 
 from __future__ import annotations
