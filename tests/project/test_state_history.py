@@ -88,8 +88,12 @@ def test_what_was_lost_is_said_refused_and_restored(folder, lose, before):
             verb()
         assert error.value.problems[0].id in {"state.lost", "state.damaged"}
         assert "doctor --restore" in error.value.problems[0].next_step
+    seen = Project(folder).doctor()
+    assert (seen.exit_code, seen.rows[0].state) == (1, "missing")
+    assert "doctor --restore" in seen.rows[0].next_step
     report = Project(folder).restore()
     assert report.exit_code == 0
+    assert all(row.state != "missing" for row in Project(folder).doctor().rows[:1])
     project = Project(folder)
     assert [row.number for row in project.versions().versions] == [2, 1]
     assert project.status().version == 2

@@ -393,7 +393,9 @@ class Project:
 
     def doctor(self) -> DoctorReport:
         """Say what is missing on this machine."""
-        return doctor.doctor(self.opened.folder)
+        return doctor.doctor(
+            self.opened.folder, state_history.found(self._state_place, self._store, self._clock)
+        )
 
     def restore(self) -> DoctorReport:
         """Restore a state database that was lost or damaged, from its copies and from what is sealed."""

@@ -18,11 +18,15 @@ from modelwright.project.results.machine_results import DoctorReport, DoctorRow
 LEAST_FREE_BYTES = 2 * 10**9  # a pretrained encoder, its export and a package fit several times
 
 
-def doctor(folder: Path) -> DoctorReport:
-    """Say what is missing on this machine; `folder` lies on the disk that artifacts are to be kept on."""
+def doctor(folder: Path, project: tuple[DoctorRow, ...] = ()) -> DoctorReport:
+    """Say what is missing on this machine, after what was found in a `project`, where there is one.
+
+    folder: lies on the disk that artifacts are to be kept on.
+    """
     cores = str(len(os.sched_getaffinity(0)))
     return DoctorReport(
         (
+            *project,
             DoctorRow("Python", "ok", platform.python_version()),
             DoctorRow(str(Phrase("doctor.cores")), "ok", cores),
             _space(folder),
