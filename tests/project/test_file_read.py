@@ -2,13 +2,16 @@
 
 import codecs
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelwright.core.messages import ProjectError
+from modelwright.core import digests
+from modelwright.core.messages import ModelwrightError, ProjectError
 from modelwright.project.declaration import project_file
 from modelwright.project.declaration.find import FILE_NAME, find, nearest
 from modelwright.project.declaration.json_schema import schema
@@ -167,3 +170,47 @@ def test_a_load_is_a_rate_above_nothing(load):
     with pytest.raises(ProjectError) as caught:
         project_file.from_mapping({"function": "f(a: number) -> b: category", "scenario": {"load": load}})
     assert caught.value.problems[0].where == "scenario.load"
+
+
+def options_below(part: Any, models: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield every key of the file that its schema describes, four deep."""
+    if "$ref" in part:
+        part = models[part["$ref"].rpartition("/")[2]]
+    for key, inner in part.get("properties", {}).items():
+        yield (*path, key)
+        if len(path) < 4:
+            yield from options_below(inner, models, (*path, key))
+    for branch in part.get("anyOf", []):
+        yield from options_below(branch, models, path)
+
+
+def assert_shown(error: ModelwrightError) -> None:
+    assert all(map(str, error.problems))
+
+
+@pytest.mark.parametrize("value", [float("inf"), 10**400, [[1]], {"a": {}}, {"accuracy": None}], ids=range(5))
+def test_no_value_of_any_option_is_an_internal_error(value: Any) -> None:
+    made = schema()
+    every = sorted(set(options_below(made, made["$defs"])))
+    assert len(every) > 150
+    for path in every:
+        file: dict[str, Any] = {"function": "f(a: number) -> b: category", "data": {"source": "x.csv"}}
+        part = file
+        for key in path[:-1]:
+            inner = part.get(key)
+            part[key] = inner if isinstance(inner, dict) else {}
+            part = part[key]
+        part[path[-1]] = value
+        try:
+            opened = project_file.from_mapping(file, (), Path("/project"))
+        except ModelwrightError as error:
+            assert_shown(error)
+        else:
+            digests.of_json(opened.file.model_dump(mode="json"))  # as the keys of artifacts are
+
+
+@pytest.mark.parametrize("bar", ["", " {min: 0.9}", " [0.9]"])
+def test_a_bar_that_is_none_by_its_type_is_named(project, bar):
+    with pytest.raises(ProjectError) as error:
+        project_file.read(project(f"{GOOD}requirements:\n  accuracy:{bar}\n"))
+    assert "requirements.accuracy" in str(error.value)

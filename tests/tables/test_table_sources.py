@@ -77,6 +77,19 @@ def test_one_or_the_other_in_braces_must_each_be_there(tmp_path: Path) -> None:
         external_files({"source": ["{jan,mar}.csv"]}, tmp_path)
 
 
+def test_a_list_of_patterns_may_be_longer_than_names_are(tmp_path: Path) -> None:
+    names = [f"rows-of-a-month-{number:02}" for number in range(30)]
+    for name in names:
+        (tmp_path / f"{name}.csv").touch()
+    source = f"{{{','.join(names)}}}.csv"
+    assert len(source) > 255
+    found = resolve({"train": [source]}, tmp_path)
+    assert [file.name for file in found["train"]] == [f"{name}.csv" for name in names]
+    with pytest.raises(DataError) as error:
+        resolve({"train": ["é" * 300, "a\0b"]}, tmp_path)
+    assert ids(error) == ["data.missing-file"] * 2
+
+
 def test_what_is_missing_is_collected_with_the_nearest_name(tmp_path: Path) -> None:
     (tmp_path / "questions.csv").touch()
     (tmp_path / "folder").mkdir()

@@ -393,9 +393,7 @@ class Project:
 
     def doctor(self) -> DoctorReport:
         """Say what is missing on this machine."""
-        return doctor.doctor(
-            self.opened.folder, state_history.found(self._state_place, self._store, self._clock)
-        )
+        return doctor.doctor(self.opened.folder, state_history.faults(self._store, lambda: self._state))
 
     def restore(self) -> DoctorReport:
         """Restore a state database that was lost or damaged, from its copies and from what is sealed."""

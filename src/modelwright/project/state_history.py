@@ -54,12 +54,12 @@ def remember(state: State, store: Store) -> None:
         disk.write_atomically(store.root / _PLACES, places)
 
 
-def found(place: str | Path, store: Store, clock: Clock) -> tuple[DoctorRow, ...]:
-    """Say what is wrong with the state database of a project; nothing where nothing is."""
+def faults(store: Store, opened: Callable[[], State]) -> tuple[DoctorRow, ...]:
+    """Say what is wrong with the state database of a project, as opening it tells; nothing where nothing is."""
     if not store.root.exists():
         return ()  # of a project that never ran: nothing is made for a question
     try:
-        open_state(place, store, clock)
+        opened()
     except StateError as error:
         what = str(Phrase("doctor.state"))
         return tuple(DoctorRow(what, "missing", one.found, one.next_step or "") for one in error.problems)

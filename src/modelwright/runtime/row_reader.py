@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -53,6 +54,7 @@ class RowReader:
         if not isinstance(row, Mapping):
             raise RequestError(self._not_an_object(row, where))
         if row.keys() != self._names:
+            row = _composed(row)
             self._require_names(row, where)
         values = []
         problems = []
@@ -101,6 +103,17 @@ class RowReader:
     def _not_an_object(self, row: object, where: Place | None) -> Problem:
         example = ", ".join(f'"{field.name}": …' for field in self.signature.inputs)
         return Problem("request.not-an-object", where=where, shown=shown(row), example=f"{{{example}}}")
+
+
+def _composed(row: Mapping[Any, object]) -> Mapping[Any, object]:
+    """Return a row with its names in NFC, as a signature's are: callers may send ö as o and two dots."""
+    if all(isinstance(name, str) and name.isascii() for name in row):
+        return row
+    composed = {
+        unicodedata.normalize("NFC", name) if isinstance(name, str) else name: value
+        for name, value in row.items()
+    }
+    return composed if len(composed) == len(row) else row  # of two forms of one name neither is meant
 
 
 def _content(cell: object, kind: AnyValue, files: HeldFiles | None) -> object:

@@ -9,6 +9,7 @@ coarsest tick in use, that of FAT) is not trusted by its time. The time of the l
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -24,6 +25,12 @@ def of(path: Path | str) -> FileStat | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - a third of the cost of Path.stat, and this runs for every file
     except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
+    except ValueError:  # a NUL, which no file has in its name
         return None
     if stat.S_ISDIR(found.st_mode):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from modelwright.core.messages import DataError, Phrase, Place, Problem
@@ -36,13 +37,13 @@ def read_rows(text: str, *, name: str) -> tuple[Sequence[Row], frozenset[str]]:
             raise _not_objects(None, name)
         if any(KEY in row for row in data.values()):
             raise DataError(Problem("data.duplicate-column", where=name, key=KEY, columns=None))
-        return [{KEY: key, **row} for key, row in data.items()], frozenset({KEY})
+        return [{KEY: key, **_composed(row, name)} for key, row in data.items()], frozenset({KEY})
     if not isinstance(data, list):
         raise _not_objects(data, name)
     for number, row in enumerate(data, start=1):
         if not isinstance(row, dict):
             raise _not_objects(row, Phrase("place.row", file=name, row=number))
-    return data, frozenset()
+    return [_composed(row, name) for row in data], frozenset()
 
 
 def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
@@ -66,7 +67,7 @@ def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
             raise _broken(error, where) from None
         if not isinstance(row, dict):
             raise _not_objects(row, where)
-        yield row
+        yield _composed(row, where)
 
 
 def bounded_lines(text: io.TextIOBase, *, name: str) -> Iterator[str]:
@@ -111,6 +112,18 @@ def _loads(text: str) -> object:
         raise _BrokenError(Problem("data.json-digits")) from None  # what Python refuses to convert
     _require_depth(found)
     return found
+
+
+def _composed(row: Mapping[str, object], where: Place) -> Row:
+    """Return a row with its names in NFC, as those of a header are and a signature's; raises DataError."""
+    if "".join(row).isascii():  # of almost every row, and quick
+        return row
+    named: dict[str, object] = {}
+    for written, value in row.items():
+        if (name := unicodedata.normalize("NFC", written)) in named:
+            raise _broken(_BrokenError(Problem("data.json-name-twice", name=name)), where)
+        named[name] = value
+    return named
 
 
 def _require_depth(found: object) -> None:

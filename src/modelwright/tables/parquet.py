@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ def read_parquet(
     schema = _schema(path, name)
     if len(schema) > most_columns:
         raise too_many_columns(name, most_columns)
+    composed = _composed(schema, name)
     rows = max(1, min(rows, SLICE_CELLS // max(len(schema), 1)))
     if any(map(_holds_bytes, schema.values())):
         rows = max(1, min(rows, _rows_of(path, name, SLICE_BYTES)))
@@ -42,6 +44,7 @@ def read_parquet(
                         pl.selectors.decimal().cast(pl.Float64),
                         pl.selectors.by_dtype(pl.Categorical, pl.Enum).cast(pl.String),
                     )
+                    .rename(composed)
                     .collect()
                 )
         # A footer of nonsense makes the reader panic, which Python sees as a BaseException.
@@ -51,6 +54,15 @@ def read_parquet(
         begin += frame.height
         if frame.height or not begin:
             yield frame
+
+
+def _composed(schema: Mapping[str, pl.DataType], name: str) -> dict[str, str]:
+    """Return the columns that are not in NFC, as names of a header are, with how they are then; raises DataError."""
+    found = {column: unicodedata.normalize("NFC", column) for column in schema}
+    if len(set(found.values())) < len(found):
+        twice = [column for column, composed in found.items() if column != composed and composed in found]
+        raise DataError(Problem("data.duplicate-column", where=name, key=None, columns=twice))
+    return {column: composed for column, composed in found.items() if column != composed}
 
 
 def _schema(path: Path, name: str) -> Mapping[str, pl.DataType]:

@@ -9,6 +9,7 @@ what need not be installed (see `wheel_files`).
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import importlib.util
 import os
@@ -147,10 +148,11 @@ class _Finder:
         if "://" in source:
             raise DataError(Problem("data.source-scheme", source=source))
         path = self._folder / source
-        is_folder = path.is_dir()
+        named = _can_be_a_name(path)  # a list of patterns may be longer than names are
+        is_folder = named and path.is_dir()
         if not is_folder:  # a folder is watched by the pattern of what lies below
             self.tried.append(path)  # a file of just this name is taken before a pattern is
-        if path.is_file():
+        if named and path.is_file():
             if not file_patterns.is_utf8(target := str(path.resolve())):
                 raise DataError(Problem("files.not-utf8", name=file_patterns.readable(target)))
             return [self._file(source, path)]
@@ -165,7 +167,7 @@ class _Finder:
             return [file for one in several for file in self.files(one)]
         if file_patterns.is_pattern(source) and (files := self._matches(source)):
             return files
-        if path.is_symlink():
+        if named and path.is_symlink():
             raise DataError(_dangling(source, path))
         raise DataError(_missing(source, path))
 
@@ -269,6 +271,16 @@ def _dangling(name: str, link: Path) -> Problem:
 def _relative(path: Path, folder: Path) -> str:
     """Return the path as the project sees it, so that no artifact names a folder of this machine."""
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def _can_be_a_name(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    except ValueError:  # a NUL, which no file has in its name
+        return False
+    return True
 
 
 def _missing(source: str, path: Path) -> Problem:

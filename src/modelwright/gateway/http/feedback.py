@@ -9,6 +9,7 @@ import asyncio
 import math
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -167,7 +168,8 @@ class Feedback:
         id_ = item.get(ID)
         if not isinstance(id_, str) or _ID.fullmatch(id_) is None:
             raise RequestError(Problem("feedback.no-id", where=where, example=f"{{{example}}}"))
-        given = {name: value for name, value in item.items() if name != ID}
+        # Names are compared in NFC, as a signature's are; clients may send NFD.
+        given = {unicodedata.normalize("NFC", name): value for name, value in item.items() if name != ID}
         if not given:
             raise RequestError(Problem("feedback.no-truth", where=where, outputs=list(fields)))
         problems, values = [], {}

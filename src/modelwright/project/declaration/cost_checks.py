@@ -49,7 +49,9 @@ def unpriced(
     """Yield the requirements that bound what answers cost where the file does not say what errors do."""
     section, bars = value.get("costs"), value.get("requirements")
     priced = list(section) if isinstance(section, Mapping) else []
-    keys = list(bars) if isinstance(bars, Mapping) else []
+    # What is no bar by its type (`accuracy:` with nothing behind it) was named by the model, and is no requirement.
+    written = bars.items() if isinstance(bars, Mapping) else ()
+    keys = [key for key, bar in written if isinstance(bar, str | int | float)]
     for key, one in zip(keys, requirements, strict=True):
         output = one.subject.output
         if one.metric.priced_only and output is not None and output not in priced:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from modelwright.core.messages import Problem, ProjectError, ValueProblem, key_problems, shown
 from modelwright.core.messages.key_problems import Path as KeyPath
@@ -32,6 +34,7 @@ from modelwright.stages.tune.config import Tune
 
 __all__ = ["FunctionSpec", "Opened", "ProjectFile", "Scenario", "find", "from_mapping", "read"]
 
+_WORDS = ("data", "missing")  # words of a table, of which YAML takes `.inf` for a number
 _TEXT_PASSES = 3  # a text kept as written may uncover one more in a union; more passes find nothing new
 
 
@@ -238,10 +241,13 @@ def _validated(
 ) -> tuple[ProjectFile | None, dict[str, object], list[Problem]]:
     """Return the model or the problems, and the value: where text is wanted, `1.10` is text as written."""
     for _ in range(_TEXT_PASSES):
+        found, errors = None, list(_infinite(value))
         try:
-            return ProjectFile.model_validate(value), value, []
+            found = ProjectFile.model_validate(value)
         except ValidationError as error:
-            errors = error.errors(include_url=False)
+            errors += error.errors(include_url=False)
+        if not errors:
+            return found, value, []
         wanted = {
             key_problems.path_of(one, value)
             for one in errors
@@ -252,6 +258,17 @@ def _validated(
         for path in wanted:
             value = _with_key(value, path, texts[path])
     return None, value, list(key_problems.problems(errors, value, ProjectFile, where))
+
+
+def _infinite(value: object, path: KeyPath = ()) -> Iterator[ErrorDetails]:
+    """Yield an error for each infinite number: no setting is one, and neither JSON nor a digest can hold it."""
+    inner = (
+        value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    )
+    for part, one in inner:
+        yield from _infinite(one, (*path, part))
+    if isinstance(value, float) and math.isinf(value) and path[:2] != _WORDS:
+        yield {"type": "finite_number", "loc": path, "msg": "", "input": value}
 
 
 def _with(value: object, path: KeyPath, text: str) -> object:

@@ -43,6 +43,9 @@ class Opponent:
         return None if self.version is None else version_artifacts.package_folder(store, self.version)
 
 
+_DIGITS = 19  # a number of more is no version's, and a database takes none
+
+
 def judged_output(signature: Signature) -> Field | None:
     """Return the output whose answers are compared by people: the first that is written, a text or an object."""
     return next((one for one in signature.outputs if _is_written(one)), None)
@@ -78,7 +81,7 @@ def opponent(
 
 def _number(named: str) -> int | None:
     digits = named.removeprefix("v")
-    return int(digits) if digits.isdecimal() else None
+    return int(digits) if digits.isdecimal() and len(digits) < _DIGITS else None
 
 
 def require_known(named: str, opened: Opened, state: State, signature: Signature, test: ArtifactPart) -> None:

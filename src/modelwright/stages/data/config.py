@@ -31,7 +31,9 @@ def _as_tuple(value: object) -> object:
 
 
 def _as_mapping(value: object) -> object:
-    return {name: name for name in value} if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return {name: name for name in value}
+    return value
 
 
 def _as_separator(value: object) -> object:
@@ -60,7 +62,7 @@ def _word(value: object) -> object:
         case float() if math.isnan(value):
             return "NaN"
         case int() | float():
-            return f"{value:.17g}"
+            return str(value) if isinstance(value, int) else f"{value:.17g}"
         case str():
             return value.strip()
         case _:
@@ -285,6 +287,7 @@ class DataConfig(BaseModel):
     skip_lines: int | None = Field(
         None,
         ge=0,
+        le=1_000_000,
         description="how many lines stand above the header of delimited files; seen from the rows by default",
     )
     missing: Words | Mapping[str, Words] | None = Field(

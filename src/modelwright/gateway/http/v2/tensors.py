@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,7 @@ def rows_of(
     for tensor in tensors:
         if not isinstance(tensor, dict) or not isinstance(name := tensor.get("name"), str):
             raise _wrong("inputs", "tensor-name")
+        name = unicodedata.normalize("NFC", name)  # clients may send NFD
         if name not in known:
             raise _wrong(name, "unknown-input")
         if name in columns:
