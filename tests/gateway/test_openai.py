@@ -332,6 +332,25 @@ def test_what_is_refused_is_said_in_its_form(
     assert error["message"]
 
 
+def test_a_pattern_that_unfolds_without_bound_ends_its_own_answer_alone(server: Server) -> None:
+    huge = held_to({"type": "string", "pattern": "^(a{1000}){1000}$"})
+    refused = ask(server, response_format=huge)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "schema.dead-end")
+    *_, last = ask(server, response_format=huge, stream=True).text.strip().split("\n\n")
+    assert json.loads(last.removeprefix("data: "))["error"]["code"] == "schema.dead-end"
+    assert ask(server, max_tokens=1).is_success
+
+
+def test_a_number_beyond_all_floats_is_refused(server: Server) -> None:
+    schema = '{"type":"json_schema","json_schema":{"name":"a","schema":{"maximum":-1e999}}}'
+    for body in ('"temperature":1e999', f'"response_format":{schema}'):
+        text = f'{{"model":"chat","messages":[{{"role":"user","content":"a"}}],{body}}}'
+        response = httpx.post(
+            f"{server.url}/v1/chat/completions", content=text, headers={"content-type": "application/json"}
+        )
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "request.not-finite")
+
+
 def test_what_is_harmless_is_ignored_and_named(server: Server) -> None:
     response = ask(server, user="me", metadata={"a": "b"}, best_of=1, max_tokens=1, stop=None)
     assert response.is_success

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -171,7 +172,9 @@ class Predictions:
         own_id = (b"x-request-id", request.id.encode())
         request.several = isinstance(given.value, list)
         request.id = given.id or request.id
-        request.options = {**request.options, **given.options} if given.options else request.options
+        if given.options:
+            _require_finite(given.options)
+            request.options = {**request.options, **given.options}
         # Chosen only now: nothing is awaited from here to the worker, so it cannot be retired meanwhile.
         served = self._chosen(headers, given, request)
         if served.files:
@@ -384,6 +387,14 @@ def _headers_of_refusal(error: RequestError) -> list[tuple[bytes, bytes]]:
         return [(b"retry-after", str(error.retry_after_s).encode())]
     found = {405: (b"allow", b"POST"), 401: (b"www-authenticate", b"Bearer")}.get(error.status)
     return [found] if found is not None else []
+
+
+def _require_finite(options: Mapping[str, JsonLike]) -> None:
+    """Raise RequestError (400) for a number beyond all floats, as 1e999 is read."""
+    try:
+        json.dumps(dict(options), allow_nan=False)
+    except ValueError:
+        raise RequestError(Problem("request.not-finite", name="Infinity"), 400) from None
 
 
 def _deadline_s(headers: Mapping[bytes, bytes]) -> float | None:

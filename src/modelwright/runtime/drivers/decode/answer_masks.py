@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
 
 _MOST_KEPT = 64  # schemas that are known again
+# What patterns may take to unfold, in the library's units: some 0.2 s, in which nobody beside writes. Its own bound, a
+# million, is 2.5 s for `(a{1000}){1000}`.
+_PATTERN_WORK = 200_000
 
 
 class AnswerMask:
@@ -36,9 +39,9 @@ class AnswerMask:
 
     def may_come(self) -> NDArray[np.bool_]:
         """Return which tokens may come next, (words,); the end where the answer may end; none where it cannot go on."""
-        if self._matcher.is_error():
-            return np.zeros(self._words, dtype=np.bool_)
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        if self._matcher.is_error():  # then the library would have the answer end here, whole or not
+            return np.zeros(self._words, dtype=np.bool_)
         # 32 tokens a word, the first in the lowest bit; the last word is filled up
         return np.unpackbits(bits, bitorder="little")[: self._words].view(np.bool_)
 
@@ -108,7 +111,7 @@ class AnswerMasks:
 
     def _opened_by(self, grammar: str) -> LLMatcher | Problem:
         """Return a matcher of a grammar."""
-        from llguidance import LLMatcher, LLTokenizer
+        from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
         if self._opened is None:
             try:
@@ -120,7 +123,8 @@ class AnswerMasks:
                 )
             except Exception as error:  # the library raises what its tokenizers raise
                 return Problem("schema.tokenizer", error=_first(str(error)))
-        found = LLMatcher(self._opened, grammar, log_level=0)
+        limits = LLParserLimits(initial_lexer_fuel=_PATTERN_WORK)
+        found = LLMatcher(self._opened, grammar, log_level=0, limits=limits)
         if found.is_error():
             return Problem("schema.refused", name=SCHEMA, error=_first(found.get_error()), is_empty=False)
         return found
