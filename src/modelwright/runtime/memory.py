@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelwright.runtime.machine import ROOT, control_groups, text
@@ -28,6 +29,34 @@ def resident_bytes(pid: int) -> int | None:
         pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])  # proc(5): size, resident, …
         return pages * resource.getpagesize()
     return None
+
+
+def processes_below(pid: int) -> list[int]:
+    """Return the processes that one has started, and those that these have; none where this system does not tell."""
+    started: dict[int, list[int]] = {}
+    for one in Path("/proc").glob("[0-9]*"):
+        # proc(5): `pid (command) state parent …`, and a command may hold anything
+        after = text(one / "stat").rpartition(")")[2].split()
+        if len(after) > 1:
+            started.setdefault(int(after[1]), []).append(int(one.name))
+    found = list(started.get(pid, ()))
+    for one_found in found:  # which grows meanwhile
+        found += started.get(one_found, ())
+    return found
+
+
+def bytes_of_all(pid: int, below: Sequence[int]) -> int:
+    """Return the resident memory of a process and of those below it, in bytes; 0 where they are gone or nothing tells.
+
+    Of those below it, what is of no file: the pages of libraries are shared, and would count several times.
+    """
+    own = _status_bytes(pid, "VmRSS:")
+    return own + sum(_status_bytes(one, "RssAnon:", "RssShmem:") for one in below)
+
+
+def _status_bytes(pid: int, *names: str) -> int:
+    lines = text(Path(f"/proc/{pid}/status")).splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))  # proc(5): in kB
 
 
 def free_bytes(root: Path = ROOT) -> int | None:

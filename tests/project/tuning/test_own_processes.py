@@ -3,16 +3,19 @@
 import os
 import signal
 import sys
+from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from modelwright.project.tuning import own_processes
 from modelwright.project.tuning.own_processes import OwnProcesses, TrialBounds
 
 # Stands in for the process of trials: does what the settings say, by the same lines of JSON.
 MODULE = """
-import json, os, sys, time
+import json, os, subprocess, sys, time
 held = []
+EATS = "held = [bytearray(b'x') * (64 << 20) for _ in range(12)]; import time; time.sleep(600)"
 for line in iter(sys.stdin.readline, ""):
     task = json.loads(line)
     what = task["settings"][0]
@@ -21,6 +24,15 @@ for line in iter(sys.stdin.readline, ""):
     if what == "killed":
         os.kill(os.getpid(), 9)
     if what == "loops":
+        time.sleep(600)
+    if what == "leaves" and os.fork():  # the other goes on and keeps what it writes its answers into
+        os._exit(4)
+    if what in ("leaves", "starts"):
+        pids = [os.getpid()]
+        if what == "starts":
+            pids.append(subprocess.Popen([sys.executable, "-c", EATS]).pid)
+        with open(os.path.join(os.path.dirname(__file__), "pids"), "w") as file:
+            file.write(" ".join(map(str, pids)))
         time.sleep(600)
     while what == "eats":
         held.append(bytearray(b"x") * (32 << 20))
@@ -45,6 +57,14 @@ def runs(tmp_path, monkeypatch):
         yield runs
 
 
+def is_running(pid):
+    """Tell whether a process is there, and no zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def end_of(runs, *words):
     runs.start(0, list(words), lambda *_: False)
     return runs.next_end()[1]
@@ -59,6 +79,20 @@ def test_a_trial_that_ends_badly_is_an_end_and_the_next_has_a_new_process(runs, 
     after = end_of(runs, "well")
     assert after.state == "done"
     assert after.learner != before
+
+
+def test_what_a_trial_has_started_counts_and_ends_with_it(tmp_path, runs):
+    assert end_of(runs, "starts").cause == "memory"
+    own, below = map(int, (tmp_path / "pids").read_text().split())
+    assert eventually(lambda: not is_running(own) and not is_running(below))
+
+
+def test_an_end_is_seen_where_a_process_that_was_forked_outlives_it(tmp_path, runs):
+    try:
+        end = end_of(runs, "leaves")
+        assert (end.cause, end.why.values["code"]) == ("crash", 4)
+    finally:
+        os.kill(int((tmp_path / "pids").read_text()), signal.SIGKILL)
 
 
 def test_a_trial_that_never_ends_is_stopped_by_the_clock(tmp_path, runs):

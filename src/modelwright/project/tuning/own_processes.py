@@ -18,11 +18,13 @@ from typing import Any, Self
 
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
+from modelwright.runtime import memory
 from modelwright.stages.tune.trial_runs import Reported, TrialEnd
 from modelwright.storage.formats.search import MEASUREMENTS
 
 _MODULE = "modelwright.project.tuning.trial_process"
 _CHECKED_S = 0.1  # between two looks at the memory and the clock
+_STARTED_S = 1.0  # between two at which processes a trial has started: all of the machine are read for that
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class _Process:
     begun: float = 0.0
     scores: list[tuple[int, float]] = field(default_factory=list)
     read: bytes = b""  # of its answers, behind the last whole line
+    below: list[int] = field(
+        default_factory=list
+    )  # the processes that it has started, as they were found last
+    found: float = 0.0  # when that was
 
     @property
     def answers(self) -> int:
@@ -57,10 +63,22 @@ class _Process:
             self.process.stdin.write(json.dumps(message, default=str).encode() + b"\n")
             self.process.stdin.flush()
 
+    def memory_bytes(self) -> int:
+        """Return the memory that it holds, and what it has started: ranks, the measuring of a package."""
+        if (now := time.perf_counter()) > self.found + _STARTED_S:
+            self.below, self.found = memory.processes_below(self.process.pid), now
+        return memory.bytes_of_all(self.process.pid, self.below)
+
     def end(self) -> None:
-        """Kill the process and wait for its end."""
+        """Kill the process, and what it has started, and wait for its end."""
+        started = memory.processes_below(self.process.pid)
         self.process.kill()
         self.process.wait()
+        for (
+            pid
+        ) in started:  # those of ours die with it; of the processes that a project's code starts nobody knows
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -106,7 +124,12 @@ class OwnProcesses:
                 if (end := self._read(one)) is not None:
                     return end
             for one in self._processes:
-                if one.number is not None and (end := self._bounded(one)) is not None:
+                if one.number is None:
+                    continue
+                # its pipe stays open where a process that it has forked outlives it
+                if one not in ready and one.process.poll() is not None:
+                    return one.number, self._gone(one)
+                if (end := self._bounded(one)) is not None:
                     return end
 
     def _new(self) -> _Process:
@@ -146,7 +169,7 @@ class OwnProcesses:
             most = format_quantity(self._bounds.seconds, Unit.SECONDS)
             self._remove(one)
             return number, TrialEnd("failed", seconds, why=Phrase("tune.too-long", most=most), cause="time")
-        if _memory_bytes(one.process.pid) > self._bounds.memory_bytes:
+        if one.memory_bytes() > self._bounds.memory_bytes:
             most = format_quantity(self._bounds.memory_bytes, Unit.BYTES)
             self._remove(one)
             why = Phrase("tune.too-much-memory", most=most)
@@ -184,12 +207,3 @@ def _end_of(message: Mapping[str, Any], scores: Sequence[tuple[int, float]]) -> 
         package=message.get("package"),
         plan=None if plan is None else Path(plan),
     )
-
-
-def _memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process, 0 where it is not known."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
-    except (OSError, StopIteration, ValueError):
-        return 0

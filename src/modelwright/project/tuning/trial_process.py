@@ -36,6 +36,9 @@ from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.formats.search import MEASUREMENTS
 from modelwright.storage.state.database import State
 
+# what learners say where memory ran out, which no smaller part of a step's rows had helped
+_OUT_OF_MEMORY = frozenset({"learn.one-row-too-large", "machine.memory"})
+
 Report = Callable[[str, int, float], bool]
 """Called with the learner, a point of learning and the score there; returns whether the trial is to end."""
 
@@ -114,7 +117,8 @@ def _clear(context: Context, runner: Runner) -> None:
 
 def _failed(problems: tuple[Problem, ...]) -> dict[str, object]:
     first = problems[0]
-    return {"state": "failed", "cause": "error", "why": Phrase("tune.problem", problem=first).to_wire()}
+    cause = "memory" if first.id in _OUT_OF_MEMORY else "error"
+    return {"state": "failed", "cause": cause, "why": Phrase("tune.problem", problem=first).to_wire()}
 
 
 def _clock() -> tuple[float, float]:

@@ -17,13 +17,17 @@ from typing import Any
 from modelwright.core.messages import Notice, Phrase, Problem, ProjectError
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
-from modelwright.core.units import Unit, format_quantity
+from modelwright.core.units import Unit, format_quantity, parse_quantity
 from modelwright.engine.store import ArtifactPart
 from modelwright.stages.tune.config import TuneConfig
 from modelwright.stages.tune.journal import Journal
 from modelwright.stages.tune.searching import Searching, SearchTask
 from modelwright.stages.tune.trial_runs import TrialRuns
-from modelwright.storage.formats.search import Search, SearchTrial
+from modelwright.storage.formats.search import Cause, Search, SearchTrial
+
+_CAUSES: tuple[Cause, ...] = ("error", "memory", "time", "crash")
+_WIDER = 2.0  # times a bound that a trial has met
+_MOST = "most"  # in what a trial failed of: the bound
 
 
 def tune(
@@ -71,19 +75,22 @@ def _none_done(trials: Sequence[SearchTrial]) -> Problem:
 
 def _notices(found: Search, config: TuneConfig) -> Iterator[Notice]:
     """Yield what a reader should know of the search: what failed, by cause; what ended it; what was not tried."""
-    for cause in ("error", "memory", "time", "crash"):
-        failed = [one for one in found.trials if one.state == "failed" and one.cause == cause]
-        if failed:
-            yield Notice(
-                "tune.failed",
-                column=None,
-                count=len(failed),
-                rows=len(found.trials),
-                cause=cause,
-                numbers=[one.number for one in failed[:5]],
-                why=failed[0].why,
-                line=_ways_out(failed[0], cause),
-            )
+    failed: dict[tuple[Cause, str], list[SearchTrial]] = {}
+    for one in found.trials:
+        if one.state == "failed" and one.cause is not None:
+            failed.setdefault((one.cause, _way_out(one, config.parallel)), []).append(one)
+    for (cause, way), trials in sorted(failed.items(), key=lambda item: _CAUSES.index(item[0][0])):
+        yield Notice(
+            "tune.failed",
+            column=None,
+            count=len(trials),
+            rows=len(found.trials),
+            cause=cause,
+            numbers=[one.number for one in trials[:5]],
+            why=trials[0].why,
+            way=way,
+            line=_line(trials[0], way, config),
+        )
     if (
         config.space is not None
         and found.ended == "budget"
@@ -110,12 +117,29 @@ def _notices(found: Search, config: TuneConfig) -> Iterator[Notice]:
         )
 
 
-def _ways_out(trial: SearchTrial, cause: str) -> str:
-    """Return what would let a trial come to its end, or show it alone."""
-    if cause == "time":
-        return setting("tune.trial_time", "1 h")
-    if cause == "memory":
-        return setting("tune.memory", "8 GB")
+def _way_out(trial: SearchTrial, parallel: int) -> str:
+    """Return what would let a trial come to its end: a wider bound, fewer at a time, settings that take less.
+
+    Of what is no matter of bounds, that it is run `alone` to see why.
+    """
+    if trial.cause not in {"memory", "time"}:
+        return "alone"
+    if trial.why is not None and _MOST in trial.why.values:
+        return "bound"
+    return "fewer" if parallel > 1 else "smaller"
+
+
+def _line(trial: SearchTrial, way: str, config: TuneConfig) -> str | None:
+    """Return what the project file, or the command line, says then."""
+    if way == "bound":
+        assert trial.why is not None
+        most = str(trial.why.values[_MOST])
+        key, unit = ("trial_time", Unit.SECONDS) if trial.cause == "time" else ("memory", Unit.BYTES)
+        return setting(f"tune.{key}", format_quantity(_WIDER * parse_quantity(most, unit), unit))
+    if way == "fewer":
+        return setting("tune.parallel", config.parallel // 2)
+    if way == "smaller":
+        return None
     return " ".join(
         ["modelwright package --set tune=null", *(f"--set {shlex.quote(one)}" for one in trial.settings)]
     )
