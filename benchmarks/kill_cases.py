@@ -1,234 +1,51 @@
 """The projects that `kill.py` kills: every learner that trains, with every option on that it takes, on few rows.
 
-Rows are drawn from a seed, and encoders are tiny ones with weights drawn at random: what is learned is of no use, and
-whether it is the same does not depend on that.
+Those of tables, pictures, sounds, series and categories stand here, those that read and write texts in
+`kill_text_cases.py`. Which options are left out, and why, is in `kill_options.py`.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 
-import numpy as np
-import polars as pl
-
-import projects
-from modelwright.testing.learners import tiny_encoder
-
-ROWS = 240
-TOPICS = ("cards", "loans", "travel")
-WORDS = {topic: [f"{topic}{number}" for number in range(30)] for topic in TOPICS}
-COMMON = [f"word{number}" for number in range(60)]
-SIDE = 28  # pixels of a picture
-OWN_MODULE = """
-import torch
-from torch import nn
-
-class Own(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(3, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Dropout(0.2), nn.Linear(32, 3))
-
-    def forward(self, arrays):
-        columns = [arrays[name].reshape(-1, 1) for name in ("a.value", "b.value", "c.value")]
-        return {"topic": self.layers(torch.cat(columns, 1))}
-
-def build(inputs, outputs):
-    return Own()
-"""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A project: its function, the sections that are not those of every case, and what lies beside it.
-
-    beside: writes further files into the project's folder. data: further keys of `data:`.
-    """
-
-    function: str
-    sections: Mapping[str, object]
-    data: Mapping[str, object] = field(default_factory=dict)
-    beside: Callable[[Path], object] = lambda _: None
-
-    def write(self, folder: Path) -> None:
-        """Write the project and its rows into a folder."""
-        project = {
-            "function": self.function,
-            "data": {"source": "rows.parquet", "twins": "ignore", **self.data},
-            **self.sections,
-        }
-        # one thread: killed runs are compared with each other, and several stand beside other work
-        project["learn"] = {"threads": 1, **dict(self.sections["learn"])}  # type: ignore[call-overload]
-        (folder / "modelwright.yaml").write_text(json.dumps(project), "utf-8")
-        self.beside(folder)
-        if not (folder / "rows.parquet").exists():
-            rows().write_parquet(folder / "rows.parquet")
-
-
-def rows() -> pl.DataFrame:
-    """Return texts, numbers, categories, sets and pictures that tell the topic, the size and the truth of a row."""
-    draw = np.random.default_rng(0)
-    topics = draw.integers(0, len(TOPICS), ROWS)
-    numbers = draw.normal(topics[:, None], 0.7, (ROWS, 3))
-
-    def text(topic: int) -> str:
-        own, common = draw.choice(WORDS[TOPICS[topic]], 2), draw.choice(COMMON, draw.integers(3, 9))
-        return " ".join(draw.permutation([*own, *common]))
-
-    def picture(topic: int) -> bytes:
-        pixels = draw.integers(0, 160, (SIDE, SIDE), dtype=np.uint8)
-        pixels[4 + 7 * topic : 9 + 7 * topic] += 90
-        return projects.png(pixels)
-
-    size = np.exp(numbers[:, 0] + draw.normal(0, 0.2, ROWS))
-    photos = [picture(topic) for topic in topics]
-    return pl.DataFrame(
-        {
-            "question": [text(topic) for topic in topics],
-            "other": [
-                text(topic if same else (topic + 1) % 3) for topic, same in zip(topics, size > 2, strict=True)
-            ],
-            **{name: numbers[:, place] for place, name in enumerate("abc")},
-            "shop": [f"shop{(topic + draw.integers(0, 2)) % 4}" for topic in topics],
-            "photo": [None if place % 10 == 0 else photo for place, photo in enumerate(photos)],
-            "picture": photos,
-            "topic": [TOPICS[topic] for topic in topics],
-            "size": size,
-            "large": size > 2,
-            "marks": [
-                sorted({TOPICS[topic], "busy" if size[row] > 3 else "calm"})
-                for row, topic in enumerate(topics)
-            ],
-        }
-    )
-
-
-def series(folder: Path) -> None:
-    """Write an hourly curve with two waves into a folder."""
-    draw, hours = np.random.default_rng(0), np.arange(700)
-    values = (
-        20
-        + 5 * np.sin(hours / 24 * 2 * np.pi)
-        + 2 * np.sin(hours / 168 * 2 * np.pi)
-        + draw.normal(0, 0.5, 700)
-    )
-    stamps = np.datetime64("2024-01-01T00:00:00") + hours.astype("timedelta64[h]")
-    pl.DataFrame({"when": [str(one) for one in stamps], "load": values}).write_csv(folder / "rows.csv")
-
-
-def texts_encoder(folder: Path) -> None:
-    """Write a tiny pretrained encoder of texts beside a project."""
-    tiny_encoder.save(
-        folder / "encoder", [*COMMON, *(word for words in WORDS.values() for word in words)], layers=3
-    )
-
-
-def pictures_encoder(folder: Path) -> None:
-    """Write a tiny pretrained encoder of pictures beside a project."""
-    tiny_encoder.save_of_pictures(folder / "encoder")
-
-
-def sounds(folder: Path) -> None:
-    """Write short tones and their table into a folder."""
-    import io
-    import wave
-
-    draw = np.random.default_rng(0)
-    cells = []
-    for number in range(60):
-        time = np.arange(4000) / 8000
-        tone = np.sin(2 * np.pi * (300 + 200 * (number % 3)) * time) + draw.normal(0, 0.2, 4000)
-        content = io.BytesIO()
-        with wave.open(content, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(8000)
-            file.writeframes((tone * 8000).astype("<i2").tobytes())
-        cells.append(content.getvalue())
-    pl.DataFrame({"sound": cells}).write_parquet(folder / "rows.parquet")
-
-
-def teacher(folder: Path) -> None:
-    """Learn a package beside a project, which the student learns from."""
-    place = folder / "teacher"
-    place.mkdir()
-    Case(TEXTS, {"requirements": BAR, "model": {"learner": "linear"}, "learn": {"budget": "5 s"}}).write(
-        place
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "modelwright", "run", "--to", "package", "--json", "--project", str(place)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"the teacher was not learned:\n{done.stdout}\n{done.stderr}")
-    (made,) = (place / ".modelwright" / "objects").glob("package/*/package")
-    made.rename(folder / "package")
-
-
-def own_module(folder: Path) -> None:
-    """Write a network of the project's own into its folder."""
-    (folder / "mine.py").write_text(OWN_MODULE, "utf-8")
-
-
-BAR = {"topic.accuracy": ">= 0.2"}
-TEXTS = "f(question: text) -> topic: category"
-TABLE = "f(a: number, b: number, c: number, shop: category) -> topic: category"
-MIXED = (
-    "f(question: text, photo: image?, a: number, shop: category) "
-    "-> topic: category, large: boolean, size: number"
+import kill_text_cases
+from kill_projects import (
+    BAR,
+    FIRST,
+    MIXED,
+    PIXELS,
+    SECOND,
+    SERIES,
+    TABLE,
+    TEXTS,
+    Case,
+    finetuned_teacher,
+    own_module,
+    pictures_encoder,
+    pictures_teacher,
+    rows,
+    series,
+    sounds,
+    teacher,
+    texts_encoder,
 )
-# the options that learners by gradients share, in two halves: what excludes each other stands in another case
-FIRST = {
-    "label_smoothing": 0.05,
-    "patience": 40,
-    "optimiser": {
-        "name": "muon",
-        "momentum": 0.8,
-        "nesterov": False,
-        "betas": [0.8, 0.95],
-        "clip": 0.5,
-        "accumulate": 2,
-    },
-    "schedule": {"name": "plateau", "warmup": 0.05, "factor": 0.5, "patience": 1},
-    "loss": {"classes": "focal", "gamma": 1.5, "class_weights": "balanced", "numbers": "huber", "delta": 1.5},
-    "regularisation": {"l1": 1e-5, "l2": 1e-5, "mixup": 0.3},
-    "averaging": {"name": "stochastic", "begin": 0.5},
-    "growth": {"at": [0.4, 0.7], "factor": 2},
-    "stop_at": "topic.accuracy >= 1.0",
-}
-SECOND = {
-    "optimiser": {"name": "rmsprop", "momentum": 0.5, "smoothing": 0.9},
-    "schedule": {"name": "step", "at": [0.3, 0.6], "factor": 0.3},
-    "loss": {"numbers": "quantile", "level": 0.6, "class_weights": {"cards": 2.0}},
-    "averaging": {"name": "exponential", "decay": 0.9},
-}
 
-
-SERIES = {
-    "source": "rows.csv",
-    "columns": {"past": "load", "next": "load"},
-    "time": "when",
-    "window": 48,
-    "horizon": 12,
-}
 CASES: Mapping[str, Case] = {
     "linear": Case(
         "f(question: text, a: number, b: number, shop: category) -> topic: category, size: number, marks: tags",
         {
             "requirements": BAR,
-            "model": {"learner": "linear", "logarithm": True},
+            "model": {"learner": "linear", "logarithm": True, "aim": "mean", "most_terms": 400},
             "learn": {"budget": "1 min", "epochs": 100},
         },
     ),
     "linear-series": Case(
         "f(past: timeseries) -> next: timeseries",
-        {"requirements": {"mae": "<= 100"}, "model": {"learner": "linear"}, "learn": {"budget": "1 min"}},
+        {
+            "requirements": {"mae": "<= 100"},
+            "model": {"learner": "linear"},
+            "learn": {"budget": "1 min", "weight_decay": 3.0},
+        },
         SERIES,
         series,
     ),
@@ -240,6 +57,7 @@ CASES: Mapping[str, Case] = {
                 "learner": "trees",
                 "bags": 3,
                 "random_splits": True,
+                "codes": "both",
                 "logarithm": True,
                 "aim": "median",
             },
@@ -256,7 +74,14 @@ CASES: Mapping[str, Case] = {
         TABLE,
         {
             "requirements": BAR,
-            "model": {"learner": "trees", "bags": 1, "random_splits": False, "leaves": 15, "min_rows": 3},
+            "model": {
+                "learner": "trees",
+                "bags": 1,
+                "random_splits": False,
+                "leaves": 15,
+                "min_rows": 3,
+                "codes": "order",
+            },
             "learn": {"budget": "1 min", "epochs": 600, "learning_rate": 0.01, "patience": 600},
         },
     ),
@@ -274,10 +99,19 @@ CASES: Mapping[str, Case] = {
         "f(question: text) -> topic: category, size: number, large: boolean",
         {
             "requirements": BAR,
-            "model": {"learner": "probe", "pretrained": "encoder", "pooling": "first"},
+            "model": {"learner": "probe", "pretrained": "encoder", "pooling": "first", "max_length": 8},
             "learn": {"budget": "1 min", "epochs": 300, "label_smoothing": 0.1},
         },
         beside=texts_encoder,
+    ),
+    "probe-pictures": Case(
+        "f(picture: image) -> topic: category",
+        {
+            "requirements": BAR,
+            "model": {"learner": "probe", "pretrained": "encoder", "pixels": PIXELS},
+            "learn": {"budget": "1 min", "epochs": 300, "weight_decay": 3.0},
+        },
+        beside=pictures_encoder,
     ),
     "finetune": Case(
         "f(question: text, a: number) -> topic: category, size: number",
@@ -291,9 +125,30 @@ CASES: Mapping[str, Case] = {
                 "balanced": True,
                 "layer_decay": 0.8,
                 "dropout": 0.2,
+                "layer_dropout": 0.1,
+                "token_dropout": 0.1,
+                "pooling": "first",
+                "max_length": 10,
+                "head_rate": 2e-3,
                 "weights": {"size": 0.5},
             },
-            "learn": {"budget": "1 min", "epochs": 16, "batch": 16, **FIRST},
+            "learn": {
+                "budget": "1 min",
+                "epochs": 16,
+                "batch": 16,
+                "learning_rate": 5e-4,
+                "weight_decay": 0.02,
+                **FIRST,
+            },
+        },
+        beside=texts_encoder,
+    ),
+    "finetune-pairs": Case(
+        "f(question: text, other: text) -> large: boolean",
+        {
+            "requirements": {"large.accuracy": ">= 0.2"},
+            "model": {"learner": "finetune", "pretrained": "encoder", "together": True, "pooling": "mean"},
+            "learn": {"budget": "1 min", "epochs": 8, "batch": 16, "threads": 2, "processes": 2},
         },
         beside=texts_encoder,
     ),
@@ -301,7 +156,12 @@ CASES: Mapping[str, Case] = {
         TEXTS,
         {
             "requirements": BAR,
-            "model": {"learner": "finetune", "pretrained": "encoder", "lora": {"rank": 2}, "start": "random"},
+            "model": {
+                "learner": "finetune",
+                "pretrained": "encoder",
+                "lora": {"rank": 2, "alpha": 4},
+                "start": "random",
+            },
             "learn": {"budget": "1 min", "epochs": 16, "batch": 16, "precision": "bfloat16", **SECOND},
         },
         beside=texts_encoder,
@@ -310,7 +170,7 @@ CASES: Mapping[str, Case] = {
         "f(picture: image) -> topic: category",
         {
             "requirements": BAR,
-            "model": {"learner": "finetune", "pretrained": "encoder", "frozen_layers": 1},
+            "model": {"learner": "finetune", "pretrained": "encoder", "frozen_layers": 1, "pixels": PIXELS},
             "learn": {
                 "budget": "1 min",
                 "epochs": 4,
@@ -345,12 +205,55 @@ CASES: Mapping[str, Case] = {
                 "left_out": 0.4,
                 "auxiliary": 0.7,
                 "weighing": "uncertainty",
+                "columns_width": 24,
+                "columns_layers": 1,
+                "output_width": 16,
+                "max_length": 10,
                 "encoders": {
-                    "question": {"type": "attention", "width": 16, "layers": 1},
-                    "photo": {"type": "convolutional", "width": 4},
+                    "question": {
+                        "type": "attention",
+                        "width": 16,
+                        "layers": 1,
+                        "heads": 2,
+                        "vocabulary": 300,
+                        "tokenizer": "bytes",
+                        "dropout": 0.2,
+                    },
+                    "photo": {"type": "convolutional", "width": 4, "stages": 2, "blocks": 2, "dropout": 0.2},
+                    "shop": {"type": "embedding", "width": 3},
+                    "a": {"type": "plain"},
                 },
             },
-            "learn": {"budget": "1 min", "epochs": 6, "batch": 32, **FIRST},
+            "learn": {
+                "budget": "1 min",
+                "epochs": 6,
+                "batch": 32,
+                "learning_rate": 3e-3,
+                "weight_decay": 0.05,
+                **FIRST,
+            },
+        },
+    ),
+    "network-columns": Case(
+        "f(a: number, b: number, c: number?, shop: category) -> size: number, topic: category",
+        {
+            "requirements": BAR,
+            "model": {
+                "learner": "network",
+                "logarithm": True,
+                "aim": "median",
+                "combiner": "sum",
+                "initialisation": "he",
+                "activation": "silu",
+                "normalisation": "none",
+                "weights": {"size": 0.5},
+                "encoders": {
+                    "a": {"type": "mlp", "width": 8, "layers": 1, "normalisation": "layer", "dropout": 0.2},
+                    "b": {"type": "mlp", "width": 8, "normalisation": "none"},
+                    "shop": {"type": "columns"},
+                },
+            },
+            "learn": {"budget": "1 min", "epochs": 20, "batch": 32, "threads": 2, "processes": 2},
         },
     ),
     "network-pretrained": Case(
@@ -361,7 +264,13 @@ CASES: Mapping[str, Case] = {
                 "learner": "network",
                 "pretrained": {"question": "encoder"},
                 "unfreeze": 0.5,
+                "pretrained_rate": 5e-4,
+                "layer_decay": 0.8,
+                "pooling": "first",
+                "max_length": 10,
                 "combiner": "gating",
+                "initialisation": "xavier",
+                "activation": "tanh",
             },
             "learn": {"budget": "1 min", "epochs": 12, "batch": 32, "precision": "bfloat16", **SECOND},
         },
@@ -374,14 +283,26 @@ CASES: Mapping[str, Case] = {
             "model": {
                 "learner": "network",
                 "combiner": "stacking",
-                "encoders": {"question": {"type": "words", "width": 16}},
+                "initialisation": "normal",
+                "activation": "sigmoid",
+                "encoders": {
+                    "question": {
+                        "type": "words",
+                        "width": 16,
+                        "kernels": [2],
+                        "pooling": "weighted",
+                        "tokenizer": "bytes",
+                        "vocabulary": 300,
+                        "dropout": 0.2,
+                    }
+                },
             },
             "learn": {
                 "budget": "1 min",
                 "epochs": 6,
                 "batch": 32,
                 "optimiser": {"name": "adagrad"},
-                "schedule": {"name": "inverse-time"},
+                "schedule": {"name": "inverse-time", "decay": 4.0},
             },
         },
     ),
@@ -410,7 +331,13 @@ CASES: Mapping[str, Case] = {
         "f(picture: image) -> topic: category, marks: tags",
         {
             "requirements": BAR,
-            "model": {"learner": "network", "encoders": {"picture": {"type": "convolutional", "width": 8}}},
+            "model": {
+                "learner": "network",
+                "initialisation": "uniform",
+                "activation": "relu",
+                "pixels": PIXELS,
+                "encoders": {"picture": {"type": "convolutional", "width": 8}},
+            },
             "learn": {
                 "budget": "1 min",
                 "epochs": 6,
@@ -432,7 +359,12 @@ CASES: Mapping[str, Case] = {
         "f(past: timeseries) -> next: timeseries",
         {
             "requirements": {"mae": "<= 100"},
-            "model": {"learner": "network", "encoders": {"past": {"type": "lstm", "width": 16}}},
+            "model": {
+                "learner": "network",
+                "encoders": {
+                    "past": {"type": "lstm", "width": 16, "layers": 2, "both": False, "dropout": 0.2}
+                },
+            },
             "learn": {
                 "budget": "1 min",
                 "epochs": 8,
@@ -440,6 +372,57 @@ CASES: Mapping[str, Case] = {
                 "loss": {"numbers": "huber"},
                 "schedule": {"name": "linear"},
             },
+        },
+        SERIES,
+        series,
+    ),
+    "network-temporal": Case(
+        "f(past: timeseries) -> next: timeseries",
+        {
+            "requirements": {"mae": "<= 100"},
+            "model": {
+                "learner": "network",
+                "encoders": {
+                    "past": {
+                        "type": "temporal",
+                        "width": 8,
+                        "layers": 2,
+                        "kernel": 3,
+                        "stride": 2,
+                        "dropout": 0.2,
+                    }
+                },
+            },
+            "learn": {
+                "budget": "1 min",
+                "epochs": 8,
+                "batch": 32,
+                "loss": {"numbers": "absolute"},
+                "schedule": {"name": "one-cycle"},
+            },
+        },
+        SERIES,
+        series,
+    ),
+    "network-patches": Case(
+        "f(past: timeseries) -> next: timeseries",
+        {
+            "requirements": {"mae": "<= 100"},
+            "model": {
+                "learner": "network",
+                "encoders": {"past": {"type": "attention", "width": 16, "layers": 1, "heads": 1, "patch": 4}},
+            },
+            "learn": {"budget": "1 min", "epochs": 8, "batch": 32, "loss": {"numbers": "squared"}},
+        },
+        SERIES,
+        series,
+    ),
+    "network-gated": Case(
+        "f(past: timeseries) -> next: timeseries",
+        {
+            "requirements": {"mae": "<= 100"},
+            "model": {"learner": "network", "encoders": {"past": {"type": "gru", "width": 16}}},
+            "learn": {"budget": "1 min", "epochs": 8, "batch": 32, "optimiser": {"name": "adamw"}},
         },
         SERIES,
         series,
@@ -484,12 +467,20 @@ CASES: Mapping[str, Case] = {
             "model": {
                 "learner": "blend",
                 "of": [
-                    {"learner": "trees", "bags": 2, "learn": {"epochs": 150}},
+                    {"learner": "trees", "bags": 2, "codes": "sets", "learn": {"epochs": 150}},
                     "linear",
                     {"learner": "network", "learn": {"epochs": 10}},
                 ],
             },
-            "learn": {"budget": "1 min"},
+            "learn": {
+                "budget": "1 min",
+                "epochs": 20,
+                "batch": 32,
+                "learning_rate": 0.02,
+                "weight_decay": 0.1,
+                "precision": "float32",
+                **FIRST,
+            },
         },
     ),
     "distil": Case(
@@ -499,20 +490,60 @@ CASES: Mapping[str, Case] = {
             "model": {
                 "learner": "distil",
                 "from": "package",
+                "temperature": 3.0,
+                "share": 0.6,
                 "variants": 3,
                 "words": False,
                 "unlabelled": "more.csv",
                 "encoders": {"question": {"type": "words", "width": 16}},
+                "dropout": 0.2,
+                "weights": {"topic": 2.0},
+                "max_length": 10,
             },
             "learn": {
                 "budget": "1 min",
                 "epochs": 6,
                 "batch": 32,
+                "learning_rate": 3e-3,
+                "weight_decay": 0.05,
                 **FIRST,
                 "regularisation": {"l1": 1e-5},
             },
         },
         beside=lambda folder: (teacher(folder), rows().select("question").write_csv(folder / "more.csv")),
+    ),
+    "distil-layers": Case(
+        TEXTS,
+        {
+            "requirements": BAR,
+            "model": {
+                "learner": "distil",
+                "from": "package",
+                "pretrained": "teacher",
+                "layers": 2,
+                "feed_forward": 0.5,
+                "pretrained_rate": 1e-3,
+                "variants": 1,
+            },
+            "learn": {"budget": "1 min", "epochs": 6, "batch": 32, "precision": "bfloat16", **SECOND},
+        },
+        beside=finetuned_teacher,
+    ),
+    "distil-pictures": Case(
+        "f(picture: image, a: number) -> topic: category",
+        {
+            "requirements": BAR,
+            "model": {
+                "learner": "distil",
+                "from": "package",
+                "variants": 1,
+                "width": 16,
+                "pixels": PIXELS,
+                "encoders": {"picture": {"type": "convolutional", "width": 4}},
+            },
+            "learn": {"budget": "1 min", "epochs": 4, "batch": 32, "threads": 2, "processes": 2},
+        },
+        beside=pictures_teacher,
     ),
     "pretrain-texts": Case(
         "f(question: text)",
@@ -521,11 +552,17 @@ CASES: Mapping[str, Case] = {
                 "learner": "pretrain",
                 "objective": "both",
                 "encoder": {"type": "attention", "width": 16, "layers": 1},
+                "masked": 0.2,
+                "kept": 0.5,
+                "temperature": 0.1,
+                "max_length": 10,
             },
             "learn": {
                 "budget": "1 min",
                 "epochs": 10,
                 "batch": 32,
+                "learning_rate": 2e-3,
+                "weight_decay": 0.02,
                 "averaging": {"name": "stochastic", "begin": 0.5},
                 "schedule": {"name": "plateau"},
                 "optimiser": {"name": "muon", "momentum": 0.8, "clip": 0.5},
@@ -534,6 +571,26 @@ CASES: Mapping[str, Case] = {
             },
         },
     ),
+    "pretrain-further": Case(
+        "f(question: text)",
+        {
+            "model": {
+                "learner": "pretrain",
+                "objective": "masked",
+                "pretrained": "encoder",
+                "pooling": "first",
+            },
+            "learn": {
+                "budget": "1 min",
+                "epochs": 10,
+                "batch": 32,
+                "precision": "bfloat16",
+                "averaging": {"name": "exponential", "decay": 0.9},
+                "optimiser": {"name": "adam", "betas": [0.8, 0.95]},
+            },
+        },
+        beside=texts_encoder,
+    ),
     "pretrain-pictures": Case(
         "f(picture: image)",
         {
@@ -541,13 +598,17 @@ CASES: Mapping[str, Case] = {
                 "learner": "pretrain",
                 "objective": "both",
                 "encoder": {"type": "convolutional", "width": 8},
+                "pixels": PIXELS,
             },
             "learn": {"budget": "1 min", "epochs": 5, "batch": 32, "schedule": {"name": "cosine"}},
         },
     ),
     "pretrain-sounds": Case(
         "f(sound: audio)",
-        {"model": {"learner": "pretrain"}, "learn": {"budget": "1 min", "epochs": 10, "batch": 16}},
+        {
+            "model": {"learner": "pretrain", "objective": "contrastive"},
+            "learn": {"budget": "1 min", "epochs": 10, "batch": 16},
+        },
         beside=sounds,
     ),
     "search": Case(
@@ -569,5 +630,6 @@ CASES: Mapping[str, Case] = {
             "learn": {"budget": "1 min", "epochs": 60},
         },
     ),
+    **kill_text_cases.CASES,
 }
 """By name: a learner's name, and behind a hyphen what of it."""

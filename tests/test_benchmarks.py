@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,13 @@ def test_what_was_moved_is_found():
     code = 'CHILD = """\nfrom modelwright.core import digests, nowhere\ndigests.of_nothing(1)\n"""'
     used = set().union(*map(names, sources(ast.parse(code))))
     assert lost(used) == ["modelwright.core.digests.of_nothing", "modelwright.core.nowhere"]
+
+
+def test_every_option_is_on_in_a_project_that_is_killed():
+    """An option that comes, or another name for one, is given in a case of `benchmarks/kill_cases.py`."""
+    code = "import json, kill_options; print(json.dumps(kill_options.missing()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=SCRIPTS[0].parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
