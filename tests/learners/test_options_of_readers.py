@@ -1,0 +1,121 @@
+"""Options of what reads texts with pretrained weights: words that stay, adapters, lengths, windows, rates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_encoder
+import tiny_passages
+import torch
+from test_training_options import TEXT, _texts
+
+from modelwright.core.signature import Signature
+from modelwright.learners.locating import window_training
+from modelwright.learners.locating.reading_options import ReadingOptions, ReadingTraining
+from modelwright.learners.match import learn as match
+from modelwright.learners.match.pairs import pairs_of
+from modelwright.learners.match.spec import MatchOptions, MatchTraining
+from modelwright.learners.networks import adapters
+from modelwright.learners.networks.heads import MatchTask
+from modelwright.learners.networks.network import Network
+from modelwright.learners.training.starting_point import starting_point
+from modelwright.storage.formats.examples import Examples
+
+FIND = Signature.parse("find(question: text) -> answer: choice")
+PAIRS = Examples(
+    list(tiny_passages.QUESTIONS),
+    {"question": list(tiny_passages.QUESTIONS), "answer": list(tiny_passages.QUESTIONS.values())},
+    passages=tiny_passages.PASSAGES,
+)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    return tiny_encoder.save(tmp_path / "encoder")
+
+
+def begun(folder: Path) -> Network:
+    rows = Examples(["0", "1"], {"text": ["a", "b"], "c": ["red", "blue"]})
+    return starting_point(TEXT, rows, {"text": folder}, {}).network
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_word_vectors_stay_or_those_of_words_that_rows_have_learn(tmp_path: Path, stay: bool) -> None:
+    learned, _ = _texts(tmp_path, {"freeze_words": stay})
+    network = begun(tmp_path / "encoder")
+    words = network.encoder(0).words()
+    name = next(name for name, weight in network.named_parameters() if weight is words)
+    moved = torch.nonzero((learned[name] != words).any(dim=1)).flatten().tolist()
+    # [UNK], [CLS] and [SEP]: the tokens of rows whose words the tokenizer does not know
+    assert moved == ([] if stay else [1, 2, 3])
+
+
+def test_an_adapter_counts_by_alpha_over_its_rank(encoder: Path) -> None:
+    pytest.importorskip("peft")
+    changes = []
+    for rank, alpha in ((2, 4.0), (2, 8.0), (4, 8.0)):
+        network, before = begun(encoder), dict(begun(encoder).named_parameters())
+        torch.manual_seed(0)
+        assert adapters.insert(network, rank, alpha)
+        for key, weight in network.named_parameters():
+            if "lora" in key:
+                torch.nn.init.constant_(weight, 1.0 if "lora_A" in key else 0.1)
+        adapters.merge(network)
+        name = next(name for name in before if name.endswith("query.weight"))
+        changes.append(dict(network.named_parameters())[name].detach() - before[name].detach())
+    # B · A of ones and tenths is a tenth of the rank
+    for change, wanted in zip(changes, (2 * 0.2, 4 * 0.2, 2 * 0.4), strict=True):
+        assert torch.allclose(change, torch.full_like(change, wanted), atol=1e-5)
+
+
+def test_questions_and_passages_are_read_up_to_their_lengths_and_compared_by_the_temperature(
+    encoder: Path,
+) -> None:
+    pairs = pairs_of(FIND, PAIRS)
+    found = []
+    for passage, question, shown in ((8, 4, 1), (16, 6, 3)):
+        options = MatchOptions(
+            passage_length=passage,
+            question_length=question,
+            temperature=0.2,
+            shown=shown,
+            freeze_words=shown == 1,
+        )
+        begin = match._begin(FIND, pairs, options, {"question": encoder})
+        rows = pairs.rows(match.pair_signature(FIND), begin.states)
+        arrays = rows.arrays(np.arange(len(pairs)))
+        found.append([int(arrays[f"{one}.mask"].sum(1).max()) for one in ("passage", "question")])
+        (head,) = begin.network.tasks().values()
+        assert isinstance(head.task, MatchTask)
+        assert head.task.temperature == 0.2
+        words = begin.network.encoder(0).words()
+        assert words is not None
+        assert words.requires_grad is (shown != 1)
+    assert found == [[8, 4], [16, 6]]
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_texts_are_read_in_windows_as_wide_as_said_and_words_stay_as_said(encoder: Path, stay: bool) -> None:
+    signature = Signature.parse("f(question: text, text: text) -> answer: span?")
+    rows = Examples(["0"], {"question": ["red"], "text": ["red car " * 9], "answer": [None]})
+    options = ReadingOptions(window=12, stride=3, question=2, freeze_words=stay)
+    start = window_training.starting(signature, rows, options, {"text": encoder})
+    assert (start.settings.window, start.settings.stride, start.settings.question) == (12, 3, 2)
+    words = start.begin.network.encoder(0).words()
+    assert words is not None
+    assert words.requires_grad is not stay
+
+
+@pytest.mark.parametrize("learner", ["tag", "match"])
+def test_a_recipe_has_the_rates_that_are_stated(learner: str) -> None:
+    if learner == "tag":
+        options = ReadingOptions(head_rate=0.03, layer_decay=0.7, dropout=0.3)
+        recipe = window_training._recipe(options, ReadingTraining(learning_rate=0.02, weight_decay=0.4))
+        assert (recipe.head_rate, recipe.dropout) == (0.03, 0.3)
+    else:
+        recipe = match._recipe(
+            MatchOptions(layer_decay=0.7), MatchTraining(learning_rate=0.02, weight_decay=0.4)
+        )
+    assert (recipe.learning_rate, recipe.layer_decay, recipe.weight_decay) == (0.02, 0.7, 0.4)
