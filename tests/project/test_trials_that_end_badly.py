@@ -14,10 +14,11 @@ from modelwright.project.tuning import own_processes
 # The process of trials, whose trees do something else than learn where their leaves say so.
 MODULE = """
 import os, signal, sys, time
-from modelwright.learners.trees import learn as trees
+from modelwright import learners
 from modelwright.project.tuning import trial_process
 
-learn, held = trees.Learn.learn, []
+trees, held = type(learners.learn("trees")), []
+learn = trees.learn
 
 
 def eat():
@@ -43,7 +44,7 @@ def learns_or_not(self, signature, rows, setup, *places):
     return learn(self, signature, rows, setup, *places)
 
 
-trees.Learn.learn = learns_or_not
+trees.learn = learns_or_not
 if __name__ == "__main__":
     sys.exit(trial_process.main())
 """
