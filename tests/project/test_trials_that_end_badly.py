@@ -154,10 +154,7 @@ def test_a_search_goes_on_without_trials_that_are_killed_eat_memory_or_never_end
     texts = [row.text for row in failures(found)]
     fixes = {row.text.partition(": ")[2]: row.fix for row in failures(found)}
     assert len(texts) == len(fixes) == 4
-    assert (
-        "`model.leaves=40`" in fixes["its process ended with code 3"]
-        or "=40" in fixes["its process ended with code 3"]
-    )
+    assert "leaves=40" in fixes["its process ended with code 3"]
     assert "tune.trial_time: 4 min" in fixes["it was stopped after 2 min by the clock"]
     assert "tune.memory: 2 GB" in fixes["it was stopped when it held more than 1 GB"]
     assert any("2 of 6 trials ran out of memory" in text for text in texts)
