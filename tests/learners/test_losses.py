@@ -11,12 +11,25 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from modelwright import learners
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.learners import idle_keys
 from modelwright.learners.contract.steps import AveragingKeys, LossKeys
+from modelwright.learners.contract.training import TrainingKeys
 from modelwright.learners.descent import trainer
 from modelwright.learners.descent.recipe import Recipe
-from modelwright.learners.networks.heads import ClassTask, FlagTask, ScalarTask, SetTask, Task, VectorTask
+from modelwright.learners.networks.heads import (
+    ClassTask,
+    FlagTask,
+    MatchTask,
+    PlaceTask,
+    ScalarTask,
+    SetTask,
+    TagTask,
+    Task,
+    VectorTask,
+)
 from modelwright.learners.networks.losses import Losses, settled
 from modelwright.learners.networks.network_plan import LogarithmPlan
 from modelwright.learners.training import frozen_features
@@ -95,6 +108,31 @@ def test_balanced_weights_have_a_mean_of_one_and_make_classes_count_alike() -> N
 def test_what_means_nothing_is_refused(keys: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LossKeys.model_validate(keys)
+
+
+@pytest.mark.parametrize(
+    ("learner", "function", "idle"),
+    [
+        ("tag", "f(a: text) -> b: spans", False),
+        ("match", "f(a: text) -> b: choice", False),
+        ("extract", "f(a: text, b: text) -> c: span", True),  # what is not inside of a text has no share
+    ],
+)
+def test_smoothing_is_named_where_a_loss_smooths_nothing(learner: str, function: str, idle: bool) -> None:
+    training = TrainingKeys.model_validate({"label_smoothing": 0.1})
+    found = list(idle_keys.idle(learners.spec(learner), Signature.parse(function), training))
+    assert [one.id for one in found] == ["learn.idle-loss"] * idle
+    # so says the loss itself
+    answers = torch.tensor([[[3.0, 0.0], [0.0, 3.0], [1.0, 2.0]], [[0.0, 1.0], [2.0, 0.0], [0.0, 0.0]]])
+    tags, own = torch.tensor([[0, 1, 1], [1, 0, -1]]), torch.tensor([0, 1])
+    inside = torch.ones(2, 3)
+    task, given, truths = {
+        "tag": (TagTask(2), answers, {"tags": tags}),
+        "match": (MatchTask(6), answers.reshape(2, 6), {"own": own, "right": own[:, None]}),
+        "extract": (PlaceTask(), answers, {"begin": own, "end": own, "inside": inside}),
+    }[learner]
+    plain, smoothed = (task.loss(given, truths, share) for share in (0.0, 0.1))
+    assert torch.equal(plain, smoothed) is idle
 
 
 def learned(function: str, columns: dict[str, list[object]], keys: LossKeys, scratch: Path) -> Tensor:

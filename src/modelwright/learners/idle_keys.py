@@ -12,6 +12,7 @@ from modelwright.learners.contract.spec import Spec
 from modelwright.learners.contract.training import TrainingKeys
 
 _CHOICES = frozenset({Form.CODE, Form.FLAG, Form.SET})
+_SMOOTHED = _CHOICES | {Form.CHOICE, Form.SPANS}  # tags of tokens, and passages that are told from each other
 _ONE_OF = frozenset({Form.CODE, Form.FLAG})
 _NUMBERS = frozenset({Form.SCALAR, Form.VECTOR})
 _OUTPUTS = {"classes": _CHOICES, "gamma": _CHOICES, "class_weights": _ONE_OF} | dict.fromkeys(
@@ -30,8 +31,8 @@ def idle(spec: Spec, signature: Signature, learn: TrainingKeys) -> Iterator[Noti
             if _OUTPUTS[key].isdisjoint(answered):
                 wanted = "/".join(sorted(one.value for one in _OUTPUTS[key]))
                 yield Notice("learn.idle-loss", key=f"learn.loss.{key}", forms=wanted)
-    if "label_smoothing" in spec.takes and learn.label_smoothing and _CHOICES.isdisjoint(answered):
-        wanted = "/".join(sorted(one.value for one in _CHOICES))
+    if "label_smoothing" in spec.takes and learn.label_smoothing and _SMOOTHED.isdisjoint(answered):
+        wanted = "/".join(sorted(one.value for one in _SMOOTHED))
         yield Notice("learn.idle-loss", key="learn.label_smoothing", forms=wanted)
     read = {kinds.arrays(field.kind).input_form for field in signature.inputs}
     cut = learn.regularisation is not None and learn.regularisation.cutmix > 0
