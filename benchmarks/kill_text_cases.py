@@ -84,7 +84,7 @@ def passages(folder: Path) -> None:
 
 def documents(folder: Path) -> None:
     """Write texts that nothing asks for."""
-    _write(folder, ({"start": None, "text": text} for text in rows()["question"]))
+    _write(folder, ({"text": text} for text in rows()["question"]))
 
 
 def answers(folder: Path) -> None:

@@ -26,7 +26,10 @@ from modelwright.storage.formats.examples import Examples
 FIND = Signature.parse("find(question: text) -> answer: choice")
 PAIRS = Examples(
     list(tiny_passages.QUESTIONS),
-    {"question": list(tiny_passages.QUESTIONS), "answer": list(tiny_passages.QUESTIONS.values())},
+    {
+        "question": list(tiny_passages.QUESTIONS),
+        "answer": [frozenset({one}) for one in tiny_passages.QUESTIONS.values()],
+    },
     passages=tiny_passages.PASSAGES,
 )
 
@@ -41,11 +44,19 @@ def begun(folder: Path) -> Network:
     return starting_point(TEXT, rows, {"text": folder}, {}).network
 
 
+def table(network: Network) -> torch.nn.Parameter:
+    """Return the word vectors of its first encoder."""
+    words = network.encoder(0).words()
+    assert words is not None
+    (weight,) = words.parameters()
+    return weight
+
+
 @pytest.mark.parametrize("stay", [True, False])
 def test_word_vectors_stay_or_those_of_words_that_rows_have_learn(tmp_path: Path, stay: bool) -> None:
     learned, _ = _texts(tmp_path, {"freeze_words": stay})
     network = begun(tmp_path / "encoder")
-    words = network.encoder(0).words()
+    words = table(network)
     name = next(name for name, weight in network.named_parameters() if weight is words)
     moved = torch.nonzero((learned[name] != words).any(dim=1)).flatten().tolist()
     # [UNK], [CLS] and [SEP]: the tokens of rows whose words the tokenizer does not know
@@ -90,9 +101,7 @@ def test_questions_and_passages_are_read_up_to_their_lengths_and_compared_by_the
         (head,) = begin.network.tasks().values()
         assert isinstance(head.task, MatchTask)
         assert head.task.temperature == 0.2
-        words = begin.network.encoder(0).words()
-        assert words is not None
-        assert words.requires_grad is (shown != 1)
+        assert table(begin.network).requires_grad is (shown != 1)
     assert found == [[8, 4], [16, 6]]
 
 
@@ -103,9 +112,7 @@ def test_texts_are_read_in_windows_as_wide_as_said_and_words_stay_as_said(encode
     options = ReadingOptions(window=12, stride=3, question=2, freeze_words=stay)
     start = window_training.starting(signature, rows, options, {"text": encoder})
     assert (start.settings.window, start.settings.stride, start.settings.question) == (12, 3, 2)
-    words = start.begin.network.encoder(0).words()
-    assert words is not None
-    assert words.requires_grad is not stay
+    assert table(start.begin.network).requires_grad is not stay
 
 
 @pytest.mark.parametrize("learner", ["tag", "match"])
