@@ -110,7 +110,9 @@ def _candidates(name: str, header: Collection[str], opened: Opened) -> list[str]
 
 
 def _other_form(path: Path) -> Problem:
-    return Problem("predict.file-form", file=path.name, endings=[*DELIMITED, *JSON_LINES, *PARQUET])
+    return Problem(
+        "predict.file-form", file=path.name or str(path), endings=[*DELIMITED, *JSON_LINES, *PARQUET]
+    )
 
 
 def _ambiguous(name: str, columns: list[str], table: PlainTable) -> Problem:

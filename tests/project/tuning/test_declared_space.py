@@ -32,6 +32,7 @@ def problems_of(tmp_path, space, model="{}", more=""):
         ("learn.learning_rate: []", "tune.no-values", 6),
         ("learn.learning_rat: [0.1]", "project.unknown-key", 6),
         ("learn.learning_rate: [0.1, -1]", None, 6),
+        ("learn.learning_rate: [0.1, .inf]", None, 6),
         ("learn.learning_rate: {low: 0.1, high: fast}", None, 6),
         ("learn.learning_rate: {low: 0.1, high: 0.01}", None, 6),
         ("learn.learning_rate: {low: 0, high: 0.01, log: true}", None, 6),
