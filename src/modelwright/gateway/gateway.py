@@ -16,7 +16,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from modelwright.core.json_types import JsonLike
-from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem
+from modelwright.core.messages import PackageError, Phrase, Problem
+from modelwright.gateway.background import keep_doing
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.telemetry import Telemetry
 from modelwright.gateway.traffic import service_errors
@@ -107,20 +108,13 @@ class Gateway:
 
     async def run(self) -> None:
         """Follow the desired traffic until cancelled; what goes wrong once is logged and tried again."""
-        logged = ""
-        while True:
-            message = ""
-            try:
-                await self.follow_once()
-            except ModelwrightError as error:
-                message = str(error)
-                if message != logged:  # once, not every second while it lasts
-                    _LOG.error("%s", error)
-            except Exception:
-                _LOG.exception("could not look for a release")
-            logged = message
+        await keep_doing(self._follow, POLL_S, _LOG, "could not look for a release")
+
+    async def _follow(self) -> None:
+        try:
+            await self.follow_once()
+        finally:
             self.starting = self.starting and bool(self._loading)
-            await asyncio.sleep(POLL_S)
 
     async def follow_once(self) -> None:
         """Read the desired traffic once, and bring what answers nearer to it; waits a moment for what is loaded."""

@@ -8,12 +8,14 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from modelwright.core.evidence.labelled_rows import EVERY_LABEL, LabelPolicy
 from modelwright.core.messages import MachineError, ModelwrightError, Problem
 from modelwright.core.requirements.requirement import Requirement
 from modelwright.gateway.audit_log import AuditLog
+from modelwright.gateway.background import keep_doing
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http.admin import Admin
@@ -137,17 +139,8 @@ class Station:
     async def _lead(self) -> None:
         """Keep the lease on the releases, or take it once nobody else holds it."""
         assert self._leased is not None
-        logged = ""
-        while True:
-            message = ""
-            try:
-                await asyncio.to_thread(self._leased.renew)
-            except ModelwrightError as error:
-                message = str(error)
-                if message != logged:  # once, not every second while it lasts
-                    _LOG.error("%s", error)
-            logged = message
-            await asyncio.sleep(RENEW_S)
+        renew = partial(asyncio.to_thread, self._leased.renew)
+        await keep_doing(renew, RENEW_S, _LOG, "could not renew the lease on the releases")
 
     async def _show_requirements(self) -> None:
         """Show the live requirements as gauges, again and again."""
