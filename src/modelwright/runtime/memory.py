@@ -15,12 +15,10 @@ from modelwright.runtime.machine import ROOT, control_groups, text
 def peak_memory_bytes() -> int:
     """Return the most resident memory that this program ever held, in bytes."""
     # ru_maxrss of Linux outlives exec, and so may be the parent's; VmHWM belongs to this program alone
-    try:
-        lines = Path("/proc/self/status").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # getrusage(2): kB on Linux
-        return peak if sys.platform == "darwin" else peak * 1024
+    if known := _bytes_of("/proc/self/status", "VmHWM:"):
+        return sum(known)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # getrusage(2): kB on Linux
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def resident_bytes(pid: int) -> int | None:
@@ -50,19 +48,18 @@ def bytes_of_all(pid: int, below: Sequence[int]) -> int:
 
     Of those below it, what is of no file: the pages of libraries are shared, and would count several times.
     """
-    own = _status_bytes(pid, "VmRSS:")
-    return own + sum(_status_bytes(one, "RssAnon:", "RssShmem:") for one in below)
+    own = resident_bytes(pid) or 0
+    return own + sum(sum(_bytes_of(f"/proc/{one}/status", "RssAnon:", "RssShmem:")) for one in below)
 
 
-def _status_bytes(pid: int, *names: str) -> int:
-    lines = text(Path(f"/proc/{pid}/status")).splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(names))  # proc(5): in kB
+def _bytes_of(file: str | Path, *names: str) -> list[int]:
+    """Return the lines of these names in bytes; proc(5) has them in kB."""
+    return [int(line.split()[1]) * 1024 for line in text(Path(file)).splitlines() if line.startswith(names)]
 
 
 def free_bytes(root: Path = ROOT) -> int | None:
     """Return the memory that programs may still take, with the limits of a container; None where nothing tells."""
-    lines = text(root / "proc/meminfo").splitlines()
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]  # proc(5)
+    found = _bytes_of(root / "proc/meminfo", "MemAvailable:")
     for group in control_groups(root):
         for most, used in (
             ("memory.max", "memory.current"),

@@ -46,10 +46,8 @@ class _Process:
     begun: float = 0.0
     scores: list[tuple[int, float]] = field(default_factory=list)
     read: bytes = b""  # of its answers, behind the last whole line
-    below: list[int] = field(
-        default_factory=list
-    )  # the processes that it has started, as they were found last
-    found: float = 0.0  # when that was
+    below: list[int] = field(default_factory=list)  # what it has started, as it was looked for last
+    looked: float = 0.0  # when that was
 
     @property
     def answers(self) -> int:
@@ -65,8 +63,8 @@ class _Process:
 
     def memory_bytes(self) -> int:
         """Return the memory that it holds, and what it has started: ranks, the measuring of a package."""
-        if (now := time.perf_counter()) > self.found + _STARTED_S:
-            self.below, self.found = memory.processes_below(self.process.pid), now
+        if (now := time.perf_counter()) > self.looked + _STARTED_S:
+            self.below, self.looked = memory.processes_below(self.process.pid), now
         return memory.bytes_of_all(self.process.pid, self.below)
 
     def end(self) -> None:
@@ -74,9 +72,8 @@ class _Process:
         started = memory.processes_below(self.process.pid)
         self.process.kill()
         self.process.wait()
-        for (
-            pid
-        ) in started:  # those of ours die with it; of the processes that a project's code starts nobody knows
+        # those of ours die with it; of the processes that a project's code starts nobody knows
+        for pid in started:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         for pipe in (self.process.stdin, self.process.stdout):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, desc, insert, null, select, update
+from sqlalchemy import Connection, Select, desc, insert, null, select, update
 
 from modelwright.core.messages import Phrase, Problem, StateError
 from modelwright.core.rollouts.state_machine import DEAD, UNDER_WAY, Decision, Rollout, Status
@@ -133,14 +133,17 @@ def request(
 
 def current(connection: Connection) -> Release | None:
     """Return the newest request, whatever became of it."""
-    found = connection.execute(_NEWEST).first()
-    return _release(dict(found._mapping)) if found is not None else None
+    return _first(connection, _NEWEST)
 
 
 def settled(connection: Connection) -> Release | None:
     """Return the release that all traffic should go to: the newest that has not failed and needs no more proof."""
     # The database finds it: each row that is read here waits, in a busy gateway, for its turn among the threads.
-    found = connection.execute(_SETTLED).first()
+    return _first(connection, _SETTLED)
+
+
+def _first(connection: Connection, statement: Select[Any]) -> Release | None:
+    found = connection.execute(statement).first()
     return _release(dict(found._mapping)) if found is not None else None
 
 
