@@ -52,6 +52,8 @@ class World:
     starts: set[int] = field(default_factory=lambda: {1, 2, 3})  # versions whose workers start
     damaged: bool = False
     takes: threading.Event | None = None  # judging ends once it is set
+    asked: list[float] = field(default_factory=list)  # when it was judged
+    answered: int = 0
     forgot: list[float] = field(default_factory=list)  # when what judging holds was let go of
 
     def __post_init__(self) -> None:
@@ -77,9 +79,11 @@ class World:
         )  # fmt: skip
 
     def judge(self, rollout: Rollout, now_s: float) -> RolloutEvidence:
+        self.asked.append(now_s)
         if self.takes is not None:
             time.sleep(0.3)
             assert self.takes.wait(60)
+        self.answered += 1
         if self.damaged:
             raise StateError(Problem("live.unusable", where="live.db", error="damaged"))
         return self.shows
@@ -197,6 +201,19 @@ def test_what_took_long_to_judge_decides_as_what_did_not(world: World) -> None:
     world.now += 30
     assert eventually(lambda: world.turn() == {1: 1.0})
     assert world.state.releases()[-1].status == "rolled back"
+
+
+def test_judging_that_waited_for_a_busy_machine_is_not_put_off_for_longer(world: World) -> None:
+    """Only its work counts towards how seldom it is done: a bad version is seen as soon where the cores are taken."""
+    world.state.request_release(2, "canary", "alice", CANARY)
+    world.turns(30)
+    world.takes = threading.Event()
+    world.takes.set()
+    for _ in range(10):
+        world.now += 1.5
+        world.turn()
+        assert eventually(lambda: world.answered == len(world.asked))
+    assert len(world.asked) >= 5  # twenty times what each waited for, 0.3 s, would leave room for three
 
 
 def test_the_clock_set_back_during_a_canary_leaves_no_version_unjudged(world: World) -> None:

@@ -23,7 +23,7 @@ from modelwright.storage.state.database import Standing, State
 from modelwright.storage.state.releases import Release
 from modelwright.storage.state.versions import Version
 
-JUDGE_EVERY_S = 1.0  # at least; and so that judging takes a twentieth of the time at most
+JUDGE_EVERY_S = 1.0  # at least; and so that judging takes a twentieth of a core's time at most
 # Judging takes longer with each request of a release, most of all the first time. What took longer than this is done
 # beside the traffic from then on: going back waits for nothing.
 _AT_ONCE_S = 0.2
@@ -32,6 +32,9 @@ _LOG = logging.getLogger(__name__)
 
 Judge = Callable[[Rollout, float], RolloutEvidence]
 _At = tuple[int, Status, int]  # a release, its status and its step
+_Judged = tuple[
+    RolloutEvidence, float, float
+]  # what was judged, the seconds that passed, the seconds of work
 
 
 class StateReleases:
@@ -71,7 +74,7 @@ class StateReleases:
         self._judged: tuple[_At, RolloutEvidence] | None = None
         self._judged_from = self._judge_at = 0.0  # between these times, what was judged last still holds
         self._took_s = 0.0  # by what was judged last
-        self._under_way: tuple[_At, float, Future[tuple[RolloutEvidence, float]]] | None = None
+        self._under_way: tuple[_At, float, Future[_Judged]] | None = None
         self._judges = ThreadPoolExecutor(1, "judge")  # started when it is needed first
 
     def desired_traffic(self, *, leads: bool) -> DesiredTraffic | None:
@@ -142,7 +145,7 @@ class StateReleases:
             return self._judged[1]
         begun_at = now
         if self._took_s <= _AT_ONCE_S:
-            evidence, self._took_s = self._judgement(release.id, rollout, now)
+            judged_now = self._judgement(release.id, rollout, now)
         else:
             if self._under_way is None or self._under_way[0] != at:
                 self._under_way = at, now, self._judges.submit(self._judgement, release.id, rollout, now)
@@ -150,23 +153,25 @@ class StateReleases:
             if not judged_later.done():
                 judged = self._judged
                 return judged[1] if judged is not None and judged[0] == at else RolloutEvidence(loaded=True)
-            evidence, self._took_s = judged_later.result()
+            judged_now = judged_later.result()
             self._under_way = None
+        evidence, self._took_s, worked_s = judged_now
         self._judged = at, evidence
         # from then on, and not before: a clock that is set back would keep it for as long
         self._judged_from = min(begun_at, now)
-        self._judge_at = now + max(JUDGE_EVERY_S, 20 * self._took_s)
+        # By its work: waiting for a core of a busy machine, or for the disk, leaves a bad version for no longer.
+        self._judge_at = now + max(JUDGE_EVERY_S, 20 * worked_s)
         return evidence
 
-    def _judgement(self, release_id: int, rollout: Rollout, now: float) -> tuple[RolloutEvidence, float]:
-        """Return the evidence of a rollout, and how many seconds it took to judge it."""
-        begun, evidence = time.perf_counter(), RolloutEvidence(loaded=True)
+    def _judgement(self, release_id: int, rollout: Rollout, now: float) -> _Judged:
+        """Return the evidence of a rollout, how many seconds it took to judge it, and how many of them were work."""
+        begun, worked, evidence = time.perf_counter(), time.thread_time(), RolloutEvidence(loaded=True)
         if self._judge is not None:
             try:
                 evidence = self._judge(rollout, now)
             except ModelwrightError as error:  # nothing is proven by it; going back must stay possible
                 _LOG.error("the traffic of release %d cannot be judged: %s", release_id, error)
-        return evidence, time.perf_counter() - begun
+        return evidence, time.perf_counter() - begun, time.thread_time() - worked
 
     # -- what is settled -----------------------------------------------------------------------------------
 
