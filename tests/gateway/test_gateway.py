@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -24,6 +26,7 @@ from tiny_serving import Releases, linear_body, running, sealed
 
 from modelwright.core.digests import of_folder
 from modelwright.core.signature import Signature
+from modelwright.gateway import station
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.server import Live, Server
@@ -329,6 +332,37 @@ def test_live_requirements_are_shown_as_gauges(packages: dict[str, Path], tmp_pa
         assert 0 < value < 20
 
 
+def test_what_goes_on_beside_the_requests_survives_an_error_that_nobody_foresaw(
+    packages: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls = {"judge": 0, "prune": 0}
+
+    def failing_once(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            if calls[name] == 1:
+                raise ZeroDivisionError(name)
+            return work(*arguments, **options)
+
+        return call
+
+    judged = failing_once("judge", station.live_requirements.judge_live)
+    monkeypatch.setattr(station.live_requirements, "judge_live", judged)
+    monkeypatch.setattr(LiveRecord, "prune", failing_once("prune", LiveRecord.prune))
+    monkeypatch.setattr(station, "_PRUNE_EVERY_S", 0.1)
+    live = Live(tmp_path / "live.db", [parse("failure_rate", "<= 50 %")], refresh_s=0.1)
+    with running(Releases(packages["linear"]), live=live):
+        assert eventually(lambda: min(calls.values()) > 2)
+    logged = [one.getMessage() for one in caplog.records if one.exc_info]
+    assert sorted(logged) == [
+        "could not remove the oldest of the record",
+        "could not show the live requirements",
+    ]
+
+
 @pytest.mark.proof
 def test_one_gateway_reports_and_another_takes_over(packages: dict[str, Path], tmp_path: Path) -> None:
     live = Live(tmp_path / "live.db")
@@ -352,7 +386,9 @@ SERVER = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
+from typing import Any
 from tiny_serving import Releases
+from modelwright.gateway import station
 from modelwright.gateway.config import ServeConfig
 from modelwright.gateway.server import serve
 serve("measure", ServeConfig(port=0), Releases(Path(sys.argv[1])), started=lambda url: print(url, flush=True))

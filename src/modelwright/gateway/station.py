@@ -144,35 +144,39 @@ class Station:
 
     async def _show_requirements(self) -> None:
         """Show the live requirements as gauges, again and again."""
-        live, record = self._live, self.record
+        assert self._live is not None
+        fault = "could not show the live requirements"
+        await keep_doing(self._judge_live, self._live.refresh_s, _LOG, fault)
+
+    async def _judge_live(self) -> None:
+        live, record, route = self._live, self.record, self.gateway.route
         assert live is not None
         assert record is not None
-        while True:
-            route = self.gateway.route
-            with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
-                seen = {
-                    served.version: await asyncio.to_thread(
-                        live_requirements.judge_live,
-                        record,
-                        live.requirements,
-                        version=served.version,
-                        since=time.time() - live.window_s,
-                        confidence=live.confidence,
-                        policy=live.labels,
-                        most=_MOST_ROWS,
-                    )
-                    for served, _ in (route.shares if route is not None else ())
-                }
-                self.telemetry.requirements({version: one.verdicts for version, one in seen.items()})
-                # the figures of 100,000 rows are parts of the heap here and there, and more with each round
-                await asyncio.to_thread(give_back_freed)
-            await asyncio.sleep(live.refresh_s)
+        with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
+            seen = {
+                served.version: await asyncio.to_thread(
+                    live_requirements.judge_live,
+                    record,
+                    live.requirements,
+                    version=served.version,
+                    since=time.time() - live.window_s,
+                    confidence=live.confidence,
+                    policy=live.labels,
+                    most=_MOST_ROWS,
+                )
+                for served, _ in (route.shares if route is not None else ())
+            }
+            self.telemetry.requirements({version: one.verdicts for version, one in seen.items()})
+            # the figures of 100,000 rows are parts of the heap here and there, and more with each round
+            await asyncio.to_thread(give_back_freed)
 
     async def _prune(self) -> None:
-        """Remove what the record need not keep any longer."""
+        """Remove what the record need not keep any longer, again and again."""
+        fault = "could not remove the oldest of the record"
+        await keep_doing(self._prune_once, _PRUNE_EVERY_S, _LOG, fault)
+
+    async def _prune_once(self) -> None:
         assert self.record is not None
-        while True:
-            with contextlib.suppress(ModelwrightError):
-                before = time.time() - self.config.record.days * 86_400
-                await asyncio.to_thread(self.record.prune, before)
-            await asyncio.sleep(_PRUNE_EVERY_S)
+        with contextlib.suppress(ModelwrightError):  # the writer of the record has logged it
+            before = time.time() - self.config.record.days * 86_400
+            await asyncio.to_thread(self.record.prune, before)
