@@ -139,6 +139,24 @@ def test_the_layers_of_columns_and_outputs_are_normalised_as_the_model_says() ->
     assert nn.LayerNorm not in {type(one) for one in old.modules()}
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_as_many_layers_read_the_columns_as_the_model_says(layers: int) -> None:
+    signature = Signature.parse("f(a: number, b: number) -> y: number")
+    rows = Examples(list("0123"), {one: [0.0, 1.0, 2.0, 4.0] for one in "aby"})
+    options = NetworkOptions(columns_layers=layers, columns_width=8)
+    begin = network_learn._begin(signature, rows, options, {})
+    assert begin.network.columns is not None
+    read = [one for one in begin.network.columns.modules() if isinstance(one, nn.Linear)]
+    together = read[0].in_features
+    assert [(one.in_features, one.out_features) for one in read] == [
+        (together, 8),
+        *[(8, 8)] * (layers - 1),
+    ]
+    written = json.loads(json.dumps(begin.network.plan.to_json()))
+    again = Network(signature, begin.states, NetworkPlan.from_json(written))
+    again.load_state_dict(begin.network.state_dict())  # strict: it has the same layers
+
+
 def test_every_layer_of_a_network_takes_it_and_it_is_built_again() -> None:
     (plain, rows), answers = _begun("relu"), {}
     for name in get_args(Activation):

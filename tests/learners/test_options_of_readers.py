@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,15 @@ import pytest
 import tiny_encoder
 import tiny_passages
 import torch
+from cutting import CutError
 from test_training_options import TEXT, _texts
 
+from modelwright import learners
+from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
+from modelwright.learners.contract.setup import Setup
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.descent import trainer
 from modelwright.learners.locating import window_training
 from modelwright.learners.locating.reading_options import ReadingOptions, ReadingTraining
 from modelwright.learners.match import learn as match
@@ -20,6 +27,7 @@ from modelwright.learners.match.spec import MatchOptions, MatchTraining
 from modelwright.learners.networks import adapters
 from modelwright.learners.networks.heads import MatchTask
 from modelwright.learners.networks.network import Network
+from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import starting_point
 from modelwright.storage.formats.examples import Examples
 
@@ -103,6 +111,44 @@ def test_questions_and_passages_are_read_up_to_their_lengths_and_compared_by_the
         assert head.task.temperature == 0.2
         assert table(begin.network).requires_grad is (shown != 1)
     assert found == [[8, 4], [16, 6]]
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_passage_that_looks_alike_shares_a_step_where_negatives_are_hard(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hard: bool
+) -> None:
+    given: list[EncodedRows] = []
+
+    def taken(network: Network, rows: EncodedRows, *_: object) -> None:
+        given.append(rows)
+        raise CutError
+
+    monkeypatch.setattr(trainer, "train_as_planned", taken)
+    setup = Setup(
+        "match",
+        steps=30,
+        batch=2,
+        threads=1,
+        precision="float32",
+        instruction_set="avx2",
+        seed=0,
+        options=MatchOptions(hard_negatives=hard),
+        training=MatchTraining(),
+        pretrained={"question": encoder},
+    )
+    with pytest.raises(CutError):
+        learners.learn("match").learn(FIND, Rows(PAIRS, PAIRS), setup, tmp_path, tmp_path, Silent())
+    (rows,) = given
+    alike = pairs_of(FIND, PAIRS).couples(seed=0)
+    assert (alike >= 0).any()
+
+    def together(rows: EncodedRows) -> int:
+        """Return how many rows of thirty epochs stand in a batch with the one that they are like."""
+        batches = [batch.tolist() for epoch in range(30) for batch in rows.shuffled(2, 0, epoch)]
+        return sum(int(alike[row]) in batch for batch in batches for row in batch)
+
+    by_chance = together(replace(rows, couples=None))
+    assert together(rows) > by_chance if hard else together(rows) == by_chance
 
 
 @pytest.mark.parametrize("stay", [True, False])
