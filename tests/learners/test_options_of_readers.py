@@ -24,7 +24,6 @@ from modelwright.learners.locating.reading_options import ReadingOptions, Readin
 from modelwright.learners.match import learn as match
 from modelwright.learners.match.pairs import pairs_of
 from modelwright.learners.match.spec import MatchOptions, MatchTraining
-from modelwright.learners.networks import adapters
 from modelwright.learners.networks.heads import MatchTask
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
@@ -72,7 +71,11 @@ def test_word_vectors_stay_or_those_of_words_that_rows_have_learn(tmp_path: Path
 
 
 def test_an_adapter_counts_by_alpha_over_its_rank(encoder: Path) -> None:
-    pytest.importorskip("peft")
+    pytest.importorskip(
+        "peft"
+    )  # takes seconds to import, which only the process with this test should pay for
+    from modelwright.learners.networks import adapters
+
     changes = []
     for rank, alpha in ((2, 4.0), (2, 8.0), (4, 8.0)):
         network, before = begun(encoder), dict(begun(encoder).named_parameters())

@@ -152,7 +152,7 @@ print(json.dumps([found.package, [row.number for row in found.search.trials]]))
 def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_path):
     space = {
         "space": {"learn.learning_rate": {"low": 0.01, "high": 0.5, "log": True}},
-        "trials": 3,
+        "trials": 2,
         "sampler": "tpe",
     }
     for name in ("whole", "cut"):
@@ -169,7 +169,7 @@ def test_a_killed_search_goes_on_behind_its_last_trial_and_draws_the_same(tmp_pa
     child.wait()
     child.stdout.close()
     before = journal(scratch)
-    assert 1 <= len(before) < 3
+    assert len(before) == 1
     again = Project(tuned(space), folder=tmp_path / "cut").run(to="package")
     values = {row.number: row.settings for row in whole.search.trials}
     assert {row.number: row.settings for row in again.search.trials} == values
