@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,26 @@ from modelwright.learners.generate.spec import GenerateOptions
 from modelwright.learners.generate.weights_folder import DecoderWeights
 
 Change = Callable[[Path], None]
+DECLARED = {"user": {"before": "<|user|>", "after": ""}, "reply": "<|assistant|>"}
 
 
-def prepared(folder: Path, name: str) -> DecoderWeights:
-    """Return what `plan` makes of the weights of that name."""
+def prepared(folder: Path, name: str, template: Mapping[str, object] | None = None) -> DecoderWeights:
+    """Return what `plan` makes of the weights of that name; template: as a project declares it."""
     bring = learners.bring("generate")
     assert bring is not None
     out = folder / "out"
     out.mkdir(parents=True)
-    bring.prepare(GenerateOptions(pretrained=name), folder, out)
+    bring.prepare(GenerateOptions.model_validate({"pretrained": name, "template": template}), folder, out)
     return DecoderWeights.read(out)
+
+
+def refused_value(folder: Path, change: Change, key: str, file: str) -> None:
+    """Require one message that names the value and its file."""
+    change(folder / "weights")
+    with pytest.raises(ProjectError) as raised:
+        prepared(folder, "weights")
+    (problem,) = raised.value.problems
+    assert (problem.id, problem.values["key"], problem.values["file"]) == ("generate.odd-value", key, file)
 
 
 def stated(file: str, **values: Any) -> Change:
@@ -104,6 +114,69 @@ def test_a_folder_that_does_not_fit_is_refused(tmp_path: Path, change: Change, m
     with pytest.raises(ProjectError) as raised:
         prepared(tmp_path, "weights")
     assert [one.id for one in raised.value.problems] == [message]
+
+
+@pytest.mark.parametrize("key", ["eos_token_id", "bos_token_id", "pad_token_id"])
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("value", ["2", 2.0, True, [[2]], [2, None], {"id": 2}], ids=json.dumps)
+def test_what_is_no_number_of_a_token_is_refused(tmp_path: Path, file: str, key: str, value: object) -> None:
+    folder = tiny_decoder.save(tmp_path / "weights")
+    (folder / "generation_config.json").write_text("{}", encoding="utf-8")
+    refused_value(tmp_path, stated(file, **{key: value}), key, file)
+
+
+@pytest.mark.parametrize("key", ["eos_token", "bos_token", "pad_token"])
+@pytest.mark.parametrize("value", [2, True, ["x"], {"text": "x"}, {"content": 2}], ids=json.dumps)
+def test_what_is_no_text_of_a_token_is_refused(tmp_path: Path, key: str, value: object) -> None:
+    tiny_decoder.save(tmp_path / "weights")
+    refused_value(
+        tmp_path,
+        stated("tokenizer_config.json", add_eos_token=True, **{key: value}),
+        key,
+        "tokenizer_config.json",
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3, True, [], [1], ["x"], {}, {"rag": "x"}, [{"name": "rag", "template": "x"}], [{"name": ["default"]}],
+     [{"name": "default", "template": 3}]],
+    ids=json.dumps,
+)  # fmt: skip
+def test_what_is_no_template_is_refused_and_a_declared_one_stands_in_its_place(
+    tmp_path: Path, value: object
+) -> None:
+    tiny_decoder.save(tmp_path / "weights")
+    change = stated("tokenizer_config.json", chat_template=value)
+    refused_value(tmp_path, change, "chat_template", "tokenizer_config.json")
+    assert prepared(tmp_path / "declared", "../weights", DECLARED).template is not None
+
+
+@pytest.mark.parametrize("form", ["weights", "tiny.gguf"])
+def test_a_template_that_cannot_be_taken_apart_is_declared_as_its_message_says(
+    tmp_path: Path, form: str
+) -> None:
+    strange = "{{ messages | length }}"
+    if form == "weights":
+        stated("tokenizer_config.json", chat_template=strange)(tiny_decoder.save(tmp_path / form))
+    else:
+        pytest.importorskip("gguf")
+        import tiny_gguf
+
+        tiny_gguf.save(tmp_path / form, template=strange)
+    with pytest.raises(ProjectError) as raised:
+        prepared(tmp_path / "one", f"../{form}")
+    assert [one.id for one in raised.value.problems] == ["generate.template"]
+    found = prepared(tmp_path / "other", f"../{form}", DECLARED).template
+    assert found is not None
+    assert (found.user.before, found.reply) == ("<|user|>", "<|assistant|>")
+
+
+def test_templates_by_name_are_read_as_a_list_of_them_is(tmp_path: Path) -> None:
+    stated("tokenizer_config.json", chat_template={"default": tiny_decoder.CHATML})(
+        tiny_decoder.save(tmp_path / "weights")
+    )
+    assert prepared(tmp_path, "weights").template is not None
 
 
 def test_a_tokenizer_with_more_tokens_than_the_weights_know_is_refused(tmp_path: Path) -> None:

@@ -80,11 +80,11 @@ class GenerateBring(Bring):
             from modelwright.learners.generate.weights_folder import PROMPT, DecoderWeights
 
             own = (found / PROMPT).is_file()  # of another project
-            weights = DecoderWeights.read(found) if own else folder_files.read(found, shown)
+            weights = DecoderWeights.read(found) if own else folder_files.read(found, shown, options.template)
         else:
             from modelwright.learners.generate import gguf_files
 
-            weights = gguf_files.read(found, shown)
+            weights = gguf_files.read(found, shown, options.template)
         if options.template is not None:
             weights = replace(weights, template=options.template, lacks_tools=False)
         held = options.answer_schema

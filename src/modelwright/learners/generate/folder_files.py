@@ -18,6 +18,12 @@ from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import CONFIG, TOKENIZER, DecoderWeights
 
 _DEFAULT, _TOOL_USE = "default", "tool_use"  # as transformers names them, where there are several
+_OWN, _WRITING = "tokenizer_config.json", "generation_config.json"
+_TEMPLATE = "chat_template"
+_TOKENS = frozenset(
+    {"bos_token", "eos_token", "pad_token", "unk_token"}
+)  # other keys end so, too: `add_bos_token`
+_SHOWN = 60  # characters of a value in a message
 _LICENCE = re.compile(r"^license:[ \t]*(\S[^\n]{0,80})$", re.MULTILINE)
 
 
@@ -27,8 +33,11 @@ def lacking(folder: Path) -> list[str]:
     return names if any(folder.glob("*.safetensors")) else [*names, "model.safetensors"]
 
 
-def read(folder: Path, shown: str) -> DecoderWeights:
-    """Return the weights of a folder; raises ProjectError for one that lacks a file, or holds a damaged one."""
+def read(folder: Path, shown: str, declared: ChatTemplate | None = None) -> DecoderWeights:
+    """Return the weights of a folder; raises ProjectError for one that lacks a file, or holds a damaged one.
+
+    declared: a template that is taken in the place of the folder's own, which is then not read.
+    """
     if missing := lacking(folder):
         raise ProjectError(
             Problem("pretrained.incomplete", lacking=", ".join(missing), folder=shown).at("model.pretrained")
@@ -43,12 +52,8 @@ def read(folder: Path, shown: str) -> DecoderWeights:
             Problem("generate.damaged", path=shown, reason=str(error)[:200]).at("model.pretrained")
         ) from None
     config = _json(folder / CONFIG, shown)
-    own = _json(folder / "tokenizer_config.json", shown)
-    tokens = {
-        key: text
-        for key, value in own.items()
-        if (text := _token(value)) is not None and key.endswith("_token")
-    }
+    own = _json(folder / _OWN, shown)
+    tokens = _tokens(own, shown)
     readme = folder / "README.md"
     found = (
         _LICENCE.search(readme.read_text(encoding="utf-8", errors="replace")) if readme.is_file() else None
@@ -57,8 +62,8 @@ def read(folder: Path, shown: str) -> DecoderWeights:
         tensors.pop("lm_head.weight", None)
     # angles of positions, which the configuration says and older files hold beside
     tensors = {name: one for name, one in tensors.items() if not name.endswith("rotary_emb.inv_freq")}
-    stated = _stated(folder, own, shown)
-    template = _template(stated, tokens)
+    stated = {} if declared is not None else _stated(folder, own, shown)
+    template = declared or _template(stated, tokens)
     return DecoderWeights(
         tensors,
         config,
@@ -73,9 +78,11 @@ def read(folder: Path, shown: str) -> DecoderWeights:
 
 def _stated(folder: Path, own: Mapping[str, Any], shown: str) -> Mapping[str, str]:
     """Return the templates of a folder by name; an unnamed one is the `default`. Raises ProjectError for no text."""
-    stated = own.get("chat_template")
+    file = _OWN
+    stated = own.get(_TEMPLATE)
     beside = folder / "chat_template.jinja"
     if beside.is_file():
+        file = beside.name
         try:
             stated = beside.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -83,9 +90,18 @@ def _stated(folder: Path, own: Mapping[str, Any], shown: str) -> Mapping[str, st
             raise ProjectError(
                 Problem("generate.damaged", path=shown, reason=reason).at("model.pretrained")
             ) from None
-    named = stated if isinstance(stated, list) else [{"name": _DEFAULT, "template": stated}]
-    found = {str(one.get("name")): one.get("template") for one in named if isinstance(one, dict)}
-    return {name: text for name in (_DEFAULT, _TOOL_USE) if isinstance(text := found.get(name), str)}
+    if stated is None:
+        return {}
+    named: Mapping[str, object]
+    if isinstance(stated, list):  # as transformers writes several, each with its name
+        pairs = [(str(one.get("name")), one.get("template")) for one in stated if isinstance(one, dict)]
+        named = dict(pairs) if len(pairs) == len(stated) else {}
+    else:
+        named = stated if isinstance(stated, dict) else {_DEFAULT: stated}
+    found = {name: one for name, one in named.items() if isinstance(one, str)}
+    if _DEFAULT not in found or len(found) < len(named):
+        raise _odd(_TEMPLATE, stated, file, shown)
+    return {name: found[name] for name in (_DEFAULT, _TOOL_USE) if name in found}
 
 
 def _template(stated: Mapping[str, str], tokens: Mapping[str, str]) -> ChatTemplate | None:
@@ -112,16 +128,51 @@ def _ends(folder: Path, config: Mapping[str, Any], tokens: Mapping[str, str], sh
     }
     if (own := tokens.get("eos_token")) in words:
         found.append(words[own])
-    for stated in (_json(folder / "generation_config.json", shown), config):
-        ends = stated.get("eos_token_id")
-        found += [one for one in (ends if isinstance(ends, list) else [ends]) if isinstance(one, int)]
+    for file, stated in ((_WRITING, _json(folder / _WRITING, shown)), (CONFIG, config)):
+        for key in (
+            "bos_token_id",
+            "pad_token_id",
+        ):  # neither is used: what is no number tells of a damaged file
+            _ids(stated, key, file, shown)
+        found += _ids(stated, "eos_token_id", file, shown)
     return tuple(dict.fromkeys(found))
 
 
-def _token(value: object) -> str | None:
-    if isinstance(value, Mapping):
-        value = value.get("content")
-    return value if isinstance(value, str) else None
+def _ids(stated: Mapping[str, Any], key: str, file: str, shown: str) -> list[int]:
+    """Return the numbers of tokens that a key names, one or a list of them; raises ProjectError for what is none."""
+    value = stated.get(key)
+    found = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in found):
+        raise _odd(key, value, file, shown)
+    return found
+
+
+def _tokens(own: Mapping[str, Any], shown: str) -> dict[str, str]:
+    """Return the texts of a tokenizer's own tokens by their keys; raises ProjectError for what is no text."""
+    found = {}
+    for key, value in own.items():
+        text = value.get("content") if isinstance(value, Mapping) else value
+        if key.endswith("_token") and isinstance(text, str):
+            found[key] = text
+        elif key in _TOKENS and value is not None:
+            raise _odd(key, value, _OWN, shown)
+    return found
+
+
+def _odd(key: str, value: object, file: str, shown: str) -> ProjectError:
+    """Return what is raised for a value of a configuration of which nobody can say what it means."""
+    text = json.dumps(value, ensure_ascii=False)
+    return ProjectError(
+        Problem(
+            "generate.odd-value",
+            key=key,
+            file=file,
+            path=shown,
+            shown=text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…",
+            is_template=key == _TEMPLATE,
+            is_text=key in _TOKENS,
+        ).at("model.pretrained")
+    )
 
 
 def _json(path: Path, shown: str) -> dict[str, Any]:

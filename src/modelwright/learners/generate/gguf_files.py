@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from modelwright.core.messages import MachineError, Problem, ProjectError
+from modelwright.learners.generate.spec import ChatTemplate
 from modelwright.learners.generate.templates import template_reading
 from modelwright.learners.generate.weights_folder import DecoderWeights
 
@@ -56,9 +57,10 @@ _DIGITS_ALONE = frozenset({"smollm"})
 _PRE = frozenset({"smollm", "gpt-2", "default"})
 
 
-def read(path: Path, shown: str) -> DecoderWeights:
+def read(path: Path, shown: str, declared: ChatTemplate | None = None) -> DecoderWeights:
     """Return the weights of a file; raises ProjectError for one that is cut short, damaged or of another form.
 
+    declared: a template that is taken in the place of the file's own, which is then not read.
     Raises MachineError without the library.
     """
     if importlib.util.find_spec("gguf") is None:
@@ -93,8 +95,8 @@ def read(path: Path, shown: str) -> DecoderWeights:
     except Exception as error:  # numbers that are none, and the library of tokenizers raises plain Exception
         raise _unlike(shown, f"{type(error).__name__}: {error}") from None
     end = fields.get("tokenizer.ggml.eos_token_id")
-    stated = fields.get("tokenizer.chat_template")
-    template = template_reading.read(stated, tokens) if isinstance(stated, str) else None
+    stated = None if declared is not None else fields.get("tokenizer.chat_template")
+    template = template_reading.read(stated, tokens) if isinstance(stated, str) else declared
     licence = fields.get("general.license")
     return DecoderWeights(
         named,
