@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from in_process import say
 from tiny_serving import linear_body, sealed
 
-from modelwright.runtime.worker import worker_process
+from modelwright.runtime.worker import channel, worker_process
 from modelwright.runtime.worker.channel import start
 
 WAIT_S = 30
@@ -39,6 +40,27 @@ def answering(package):
         return pid, reply.answers
 
     return asyncio.run(asked())
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_who_leaves_a_worker_that_is_lost_leaves_no_error_that_nobody_sees(leaves):
+    """Requests in flight when a gateway stops: their clients may be gone, and asyncio prints what nobody looks at."""
+
+    async def lost():
+        unseen = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context["message"]))
+        connection = channel._Connection()
+        pending = connection.waiting[0] = channel._Pending()
+        pending.parts = {0: (None, None, {})}  # a part that has come, after which the client leaves
+        connection.connection_lost(None)
+        if not leaves:
+            with pytest.raises(channel.WorkerLostError):
+                await pending.end
+        del pending
+        gc.collect()
+        return unseen
+
+    assert asyncio.run(lost()) == []
 
 
 def test_the_process_started_ahead_is_the_first_worker_and_no_other_one(ahead, tmp_path):

@@ -147,6 +147,7 @@ class _Connection(asyncio.Protocol):
         for pending in self.waiting.values():
             if not pending.end.done():
                 pending.end.set_exception(WorkerLostError())
+                pending.end.exception()  # seen: who asked may have left, and asyncio would print that nobody looked
                 pending.tell()
         self.waiting.clear()
 
