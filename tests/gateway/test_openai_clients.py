@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -99,6 +100,38 @@ def test_the_official_client_chats_streams_and_hears_of_errors(server: Server) -
             with pytest.raises(openai.AuthenticationError) as shut:
                 call()
             assert shut.value.code == "invalid_api_key"
+
+
+def test_the_parts_that_the_official_client_gets_have_the_log_probabilities_of_their_own_tokens(
+    server: Server,
+) -> None:
+    openai = pytest.importorskip("openai")
+    asked: Any = {"temperature": 1.0, "n": 2, "seed": 1, "max_tokens": 12}
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        chat = functools.partial(
+            client.chat.completions.create,
+            model="chat",
+            messages=TURNS,
+            logprobs=True,
+            top_logprobs=5,
+            **asked,
+        )
+        joined: dict[int, list[Any]] = {0: [], 1: []}
+        for part in chat(stream=True):
+            for choice in part.choices:
+                joined[choice.index] += choice.logprobs.content if choice.logprobs else []
+        assert [one.logprobs.content for one in chat().choices] == [joined[0], joined[1]]
+        text = functools.partial(
+            client.completions.create, model="reply", prompt="One and one", logprobs=3, **asked
+        )
+        names = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
+        lists: dict[int, dict[str, list[Any]]] = {place: {name: [] for name in names} for place in (0, 1)}
+        for part in text(stream=True):
+            for choice in part.choices:
+                for name in names if choice.logprobs else ():
+                    lists[choice.index][name] += getattr(choice.logprobs, name)
+        whole = [{name: getattr(one.logprobs, name) for name in names} for one in text().choices]
+        assert [lists[0], lists[1]] == whole
 
 
 def test_the_official_client_asks_how_likely_a_text_is(server: Server) -> None:

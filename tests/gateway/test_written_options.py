@@ -56,6 +56,26 @@ def test_options_stand_beside_the_inputs(server: Server) -> None:
     assert len(answer(server, logprobs=2, max_tokens=2)["details"]["logprobs"]) == 2
 
 
+def test_parts_have_the_log_probabilities_of_their_own_tokens(server: Server) -> None:
+    rows = [{"message": text, "logprobs": 3} for text in (ASKED, "One?")]
+    headers = {"accept": "text/event-stream"}
+    for body in (rows[0], rows):
+        response = httpx.post(f"{server.url}/reply", json=body, headers=headers, timeout=60)
+        found = [one.split("\ndata: ") for one in response.text.split("\n\n") if one]
+        parts: dict[str, list[Any]] = {}
+        for name, data in found[:-1]:
+            assert name == "event: part"
+            part = json.loads(data)
+            details = part["outputs"]["answer"]["details"]
+            parts.setdefault(part["id"], []).extend(details["logprobs"])
+            assert len(parts[part["id"]]) == details["tokens"]
+        (name, data) = found[-1]
+        assert name == "event: end"
+        end = json.loads(data)
+        for whole in end if isinstance(end, list) else [end]:
+            assert parts[whole["id"]] == whole["outputs"]["answer"]["details"]["logprobs"]
+
+
 def test_none_and_a_billion_tokens(server: Server) -> None:
     none = answer(server, max_tokens=0)
     assert (none["value"], none["details"]["tokens"], none["details"]["finish"]) == ("", 0, "length")

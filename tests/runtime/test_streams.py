@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from dataclasses import replace
@@ -18,8 +19,11 @@ from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.drivers.decode.answer_masks import AnswerMask
 from modelwright.runtime.function import Function
 from modelwright.runtime.worker.frames import Unpacker, packed
+from modelwright.runtime.worker.growing_lists import restored, shortened
 from modelwright.runtime.worker.inbox import Inbox
 from modelwright.runtime.worker.streams import work_in_parts
+
+ITEMS = [{"token": "a"}, {"token": "b"}]
 
 
 def test_streams_take_turns(spell: str) -> None:
@@ -132,6 +136,60 @@ def test_an_answer_that_cannot_go_on_in_its_schema_is_refused_and_no_fault(
     assert (ends[0][0], ends[1][0]) == ("misfit", "end")
     assert "schema.dead-end" in str(ends[0][1][-1])
     assert not caplog.records, "what was asked is at fault: nothing of it is logged"
+
+
+def test_what_is_known_of_tokens_crosses_once_and_parts_hold_all_of_it() -> None:
+    function = Function(Package(tiny_writing.reply_body(), "", 1))
+    gateway, theirs = socket.socketpair()
+    found: list[Any] = []
+    with gateway, theirs:
+        worker = threading.Thread(target=_work, args=(function, theirs))
+        options = {"max_tokens": 60, "logprobs": 20, "logit_bias": {"2": -100}}
+        gateway.sendall(packed(["ask", 0, [["hello"], ["How much?"]], 0.0, options]))
+        worker.start()
+        unpacker = Unpacker()
+        gateway.settimeout(30)
+        while not any(message[0] == "end" for message in found):
+            found += unpacker.feed(gateway.recv(1 << 16))
+        gateway.shutdown(socket.SHUT_WR)
+        worker.join(30)
+    (whole,) = (message[2] for message in found if message[0] == "end")
+    sent = sum(len(packed(message)) for message in found if message[0] == "part")
+    assert sent < 2 * len(packed(whole)), "and not thirty times as much"
+    newest: dict[int, Any] = {}
+    for _, _, places, answers in (message for message in found if message[0] == "part"):
+        for place, answer in zip(places, answers, strict=True):
+            before = newest.get(place)
+            newest[place] = restored(answer, before)
+            ((_, _, _, _, details),) = newest[place]
+            assert len(details["logprobs"]) == details["tokens"]
+            assert before is None or len(before[0][4]["logprobs"]) == before[0][4]["tokens"], (
+                "an earlier part stays"
+            )
+    assert [newest[0], newest[1]] == whole
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([[1, None]], [[2, None]]),
+        ([[1, None, None, None, {"a": [1]}]], [[2, None]]),
+        ([[1, None]], [[2, None, None, None, {"a": [1]}]]),
+        ([[1, None, None, None, {"a": [{"b": 1}]}]], [[2, None, None, None, {"a": [{"b": 2}, {"b": 1}]}]]),
+        ([[1, None, None, None, {"a": [1, 2]}]], [[2, None, None, None, {"a": [1]}]]),
+        ([[1, None, None, None, {"a": []}]], [[2, None, None, None, {"a": [1], "c": 3}]]),
+        ([[1, None, None, None, {"a": ITEMS[:1]}]], [[2, None, None, None, {"a": ITEMS, "c": 3}]]),
+        ([[1, None, None, None, {"a": ITEMS}]], [[2, None, None, None, {"a": [*ITEMS]}]]),
+        (
+            [[1, None], [1, None, None, None, {"a": ITEMS[:1]}]],
+            [[2, 0.5], [2, None, None, None, {"a": ITEMS}]],
+        ),
+    ],
+)
+def test_any_answer_behind_another_is_restored(before: Any, now: Any) -> None:
+    sent = shortened(now, before)
+    assert restored(json.loads(json.dumps(sent)), json.loads(json.dumps(before))) == now
+    assert shortened(now, None) is now
 
 
 def test_who_leaves_frees_its_slot_before_the_next_token_and_the_counts_say_so() -> None:

@@ -23,6 +23,7 @@ from modelwright.runtime.memory import resident_bytes
 from modelwright.runtime.worker import worker_process
 from modelwright.runtime.worker.form import FormInput
 from modelwright.runtime.worker.frames import Message, Unpacker, packed
+from modelwright.runtime.worker.growing_lists import restored
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen
 from modelwright.runtime.worker_layout import WorkerLayout
 
@@ -73,6 +74,7 @@ class _Pending:
         loop = asyncio.get_running_loop()
         self.end: asyncio.Future[Reply] = loop.create_future()
         self.parts: dict[int, RowAnswer] = {}
+        self.newest: dict[int, RowAnswer] = {}  # of each row, behind which the next one is sent
         self.news: asyncio.Future[None] | None = None  # somebody waits for a part or for the end
 
     def tell(self) -> None:
@@ -129,7 +131,8 @@ class _Connection(asyncio.Protocol):
     def _part(self, request_id: int, places: Sequence[int], answers: Sequence[RowAnswer]) -> None:
         pending = self.waiting.get(request_id)
         if pending is not None:
-            pending.parts.update(zip(places, answers, strict=True))
+            for place, sent in zip(places, answers, strict=True):
+                pending.parts[place] = pending.newest[place] = restored(sent, pending.newest.get(place))
             pending.tell()
 
     def _end(self, kind: str, request_id: int, *rest: Any) -> None:

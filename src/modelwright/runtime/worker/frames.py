@@ -18,7 +18,8 @@ of each row that was written token by token the ms from `sent` to its first toke
 
 A row is a list of values in the order of the signature's inputs, as `Value.to_wire` gives them; `sent` is when it was
 sent (the monotonic clock is one for a whole machine); a row answer has a value and a confidence for each output, and
-the probability of every label where the option `probabilities` is set and the kind has them.
+the probability of every label where the option `probabilities` is set and the kind has them. In a part, a list that has
+grown since the part before crosses as `growing_lists` has it.
 
 A frame is its length (4 bytes) and that many bytes of JSON. Where a message holds bytes, they lie behind its JSON, and
 the JSON has `{"MARK": n}` in place of the n-th; an empty line begins the frame, and the next one tells the mark, which

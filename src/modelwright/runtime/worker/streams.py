@@ -13,6 +13,7 @@ from modelwright.kinds.contract.common import WritingTimes
 from modelwright.runtime.drivers.contract.driver import Load
 from modelwright.runtime.function import Answers, Function
 from modelwright.runtime.worker.frames import packed
+from modelwright.runtime.worker.growing_lists import shortened
 from modelwright.runtime.worker.inbox import Inbox, Waiting
 from modelwright.runtime.worker.values import Crossing, RowAnswer, Unseen, row_answer
 
@@ -149,9 +150,10 @@ def _advance(stream: _Stream, crossing: Crossing) -> tuple[bytes, bool]:
             return b"", True  # all its rows wait for a slot: there is nothing to send yet
         if part is not None:
             answers = crossing.answers_out([row_answer(row.values()) for row in part.values()])
+            sent = [shortened(one, stream.rows.get(row)) for row, one in zip(part, answers, strict=True)]
             stream.rows.update(zip(part, answers, strict=True))
             stream.note_times(part)
-            frame = packed(["part", request_id, list(part), answers])
+            frame = packed(["part", request_id, list(part), sent])
         else:
             whole = [stream.rows[place] for place in range(len(stream.request.rows))]
             frame = packed(["end", request_id, whole, *_times(stream), stream.unseen, stream.sent_times()])

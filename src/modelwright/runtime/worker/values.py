@@ -20,6 +20,8 @@ Unseen: TypeAlias = Sequence[Sequence[Any]]
 COUNT_TOKENS = "count_tokens"
 """The option of a request to a body that answers at once: how many tokens were read stands in the answers' details."""
 PROMPT_TOKENS = "prompt_tokens"
+LOGPROBS = "logprobs"
+"""The place in the details of an answer where stands what is known of each of its tokens."""
 PROMPT_LOGPROBS = "prompt_logprobs"
 """The option of a request to a body that writes, and the place in the answers' details: how likely its prompt was."""
 
