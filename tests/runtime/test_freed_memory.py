@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from modelwright.runtime.memory import ran_out
 
 # In a child, for what a test session holds and frees meanwhile is its own affair.
 CODE = """
@@ -26,3 +29,19 @@ print(before - resident_bytes(os.getpid()))
 def test_what_was_freed_is_given_back() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("error", "so"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (OSError("Cannot allocate memory (os error 12)"), True),  # as polars says it
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (RuntimeError("shapes do not fit"), False),
+        (ValueError("out of memory"), False),  # text of a user's own
+    ],
+)
+def test_that_memory_ran_out_is_told_from_other_errors(error: Exception, so: bool) -> None:
+    assert ran_out(error) is so

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import resource
 import sys
 from collections.abc import Sequence
@@ -93,4 +94,7 @@ def ran_out(error: BaseException) -> bool:
     """Tell whether an error says that memory ran out, a processor's or a GPU's."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _RAN_OUT)
+    # of files that are mapped; from Rust with its text alone, and no number
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, (RuntimeError, OSError)) and any(word in str(error).lower() for word in _RAN_OUT)

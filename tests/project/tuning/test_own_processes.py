@@ -44,6 +44,8 @@ for line in iter(sys.stdin.readline, ""):
                 stopped = step
                 break
     end = {"state": "pruned" if stopped else "done", "seconds": 1.0, "learner": str(os.getpid())}
+    if what in ("error", "crash", "memory"):
+        end |= {"state": "failed", "cause": what}
     print(json.dumps(end), flush=True)
 """
 
@@ -79,6 +81,14 @@ def test_a_trial_that_ends_badly_is_an_end_and_the_next_has_a_new_process(runs, 
     after = end_of(runs, "well")
     assert after.state == "done"
     assert after.learner != before
+
+
+@pytest.mark.parametrize(("cause", "same"), [("error", True), ("crash", False), ("memory", False)])
+def test_a_process_that_says_of_itself_what_nobody_foresaw_has_no_further_trial(runs, cause, same):
+    end = end_of(runs, cause)
+    assert (end.state, end.cause) == ("failed", cause)
+    assert (end_of(runs, "well").learner == end.learner) is same
+    assert is_running(int(end.learner)) is same
 
 
 def test_what_a_trial_has_started_counts_and_ends_with_it(tmp_path, runs):

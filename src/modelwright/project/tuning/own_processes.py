@@ -25,6 +25,9 @@ from modelwright.storage.formats.search import MEASUREMENTS
 _MODULE = "modelwright.project.tuning.trial_process"
 _CHECKED_S = 0.1  # between two looks at the memory and the clock
 _STARTED_S = 1.0  # between two at which processes a trial has started: all of the machine are read for that
+_LEFT_UNKNOWN = frozenset(
+    {"crash", "memory"}
+)  # causes after which a process is replaced, whatever it answers
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,11 @@ class OwnProcesses:
                 one.scores.append((message["step"], message["score"]))
                 one.send({"stop": one.reported(number, message["learner"], one.scores)})
                 continue
-            one.number = None
-            return number, _end_of(message, one.scores)
+            one.number, end = None, _end_of(message, one.scores)
+            # what it still holds, or has done to its process, such as a limit, is not for the next trial to find
+            if end.cause in _LEFT_UNKNOWN:
+                self._remove(one)
+            return number, end
         return None
 
     def _bounded(self, one: _Process) -> tuple[int, TrialEnd] | None:
