@@ -161,7 +161,9 @@ def test_far_values_do_not_squeeze_the_others(fill: float, count: int) -> None:
         ([*USUAL, *[1e37] * 10], [("1e+37", 10)]),
         ([*USUAL, *[-999.0] * 5], [("-999", 5)]),
         ([*USUAL, *[-9999.0] * 5, *[9999.0] * 4], [("-9999", 5), ("9999", 4)]),
+        ([*USUAL, *[150.0] * 3], [("150", 3)]),  # as 999 among ages
         ([*USUAL, 1e37], []),  # once is no pattern
+        ([*USUAL, *[100.0, 110.0, 120.0, 130.0, 140.0, 150.0] * 3], []),  # not alone
         ([*USUAL, *[70.0] * 50], []),
         (USUAL, []),
         ([], []),

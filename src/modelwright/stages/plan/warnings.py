@@ -114,10 +114,16 @@ def unused_augment(
 
 
 def fill_values(signature: Signature, train: Examples) -> Iterator[Notice]:
-    """Yield a warning for each value of an input that looks as if it stood for nothing, with how often it is there."""
-    for field in signature.inputs:
+    """Yield a warning for each value of a field that looks as if it stood for nothing, with how often it is there."""
+    outputs = {field.name for field in signature.outputs}
+    for field in (*signature.inputs, *signature.outputs):
         arrays = kinds.arrays(field.kind)
         for value, count in arrays.standing_out(train.columns[field.name]):
-            yield Notice(
-                "plan.fill-value", column=field.name, value=value, count=count, within=arrays.gaps_within
-            )
+            within = arrays.gaps_within
+            if field.name in outputs:
+                yield Notice("plan.fill-truth", column=field.name, value=value, count=count, within=within)
+            else:
+                yield Notice(
+                    "plan.fill-value", column=field.name, value=value, count=count, within=within,
+                    kind=field.kind, optional=field.optional,
+                )  # fmt: skip
