@@ -12,7 +12,8 @@ time in which the unbroken run learned, the others over all that it took.
 
 A run is the command line's own, in a child that begins with the libraries already imported (else most of the instants
 would fall while they are), and that writes checkpoints every 0.02 s for every 5 or 30 (else none would be there to go
-on from): when a checkpoint is written changes no bit.
+on from): when a checkpoint is written changes no bit. The code may not change meanwhile: another is another input of
+what is learned, so that it is learned once more.
 """
 
 from __future__ import annotations
@@ -159,6 +160,11 @@ def learned(folder: Path) -> list[str]:
     return sorted(digests.of_folder(one) for one in folder.glob(".modelwright/objects/learn/*/learned"))
 
 
+def keys(folder: Path) -> list[str]:
+    """Return under which keys something was learned: what it was made of, the code among it."""
+    return sorted(one.name for one in folder.glob(".modelwright/objects/learn/*"))
+
+
 def killed(name: str, kills: int, seed: int) -> dict:
     """Kill a case so many times and return what came of it."""
     chance, tally = random.Random(f"{seed} {name}"), Tally()
@@ -196,6 +202,10 @@ def killed(name: str, kills: int, seed: int) -> dict:
             last = searches or (packaged and tally.kills == kills)
             finish(folder, "package" if last else to)
             tally.twice += any(sealed(folder).get(one) != seal for one, seal in before.items())
+            if keys(folder) != keys(whole):
+                sys.exit(
+                    f"{name} was learned by other code than before: run this from a copy that nobody edits"
+                )
             tally.differ += learned(folder) != expected or (last and package(folder) != as_package)
             shutil.rmtree(folder)
     return {"took_s": took_s, "learning_s": took_s - first_s, "package": as_package, **vars(tally)}
