@@ -11,6 +11,7 @@ import tiny_decoder
 import torch
 from cutting import CutError, Cutting
 from pydantic import ValidationError
+from tokenizers import Tokenizer, normalizers
 
 from modelwright import learners
 from modelwright.core.messages import Notice, ProjectError
@@ -20,6 +21,7 @@ from modelwright.learners.causal.token_rows import TokenRow, TokenRows
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.generate import preferring
+from modelwright.learners.generate.answer_rows import AnswerReader
 from modelwright.learners.generate.spec import GenerateOptions, GenerateTraining
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
@@ -131,3 +133,33 @@ def test_pairs_that_say_nothing_are_counted_and_rejected_answers_are_not_passed_
         GenerateOptions(prefer=PREFER)  # type: ignore[arg-type]
     given = {"learner": "generate", "pretrained": "weights", "prefer": PREFER}
     assert [path for path, _ in option_problems(given)] == [("model", "prefer")]
+
+
+def test_rows_that_all_say_nothing_are_refused_with_what_would_be_learned_from(weights: Path) -> None:
+    rows = tiny_decoder.asked(12)
+    equal = replace(rows, less_liked=list(rows.columns["reply"]))
+    with pytest.raises(ProjectError, match="the chosen and the rejected answer are equal") as raised:
+        forecast(weights, equal, prefer=PREFER)
+    assert "two answers that differ" in str(raised.value.problems[0].next_step)
+    twice = tiny_decoder.asked(6)
+    columns = {
+        "messages": [*twice.columns["messages"]] * 2,
+        "reply": [*twice.columns["reply"], *[None] * 6],
+    }
+    both = Examples(
+        [f"row-{n}" for n in range(12)], columns, less_liked=[*[None] * 6, *twice.columns["reply"]]
+    )
+    with pytest.raises(ProjectError, match="was liked in one row and not in another") as raised:
+        forecast(weights, both, prefer=PREFER)
+    assert "one verdict" in str(raised.value.problems[0].next_step)
+
+
+def test_answers_that_are_written_with_the_same_tokens_are_equal(weights: Path) -> None:
+    read = DecoderWeights.read(weights)
+    small = Tokenizer.from_buffer(read.tokenizer)
+    small.normalizer = normalizers.Lowercase()
+    read = replace(read, tokenizer=small.to_str().encode())
+    rows = preferred(4)
+    worse = [str(rows.columns["reply"][0]).upper(), *(rows.less_liked or ())[1:]]
+    found = AnswerReader(tiny_decoder.ASK, read, 300, 200).read_pairs(replace(rows, less_liked=worse))
+    assert dict(found.left_out) == {"with-equal-answers": ["row-0"]}

@@ -148,7 +148,8 @@ class AnswerReader:
             elif str(truth).strip() == str(other).strip():
                 kept.left_out["with-equal-answers"].append(name)
             else:
-                kept.add(name, [self._row(examples, place, one, last=True) for one in (truth, other)])
+                pair = [self._row(examples, place, one, last=True) for one in (truth, other)]
+                kept.add(name, ["with-equal-answers"] if _are_equal(pair) else pair)
         chosen, worse = (TokenRows([pair[side] for pair in kept.rows]) for side in range(2))
         pairs = PairRows(chosen, worse)
         return AnswerRows(pairs, len(examples), kept.left_out, kept.longest)
@@ -219,3 +220,9 @@ class AnswerReader:
         speakers = [str(one["role"]) for one in turns if isinstance(one, dict)]
         twice = any(one == other and one in _SPEAKERS for one, other in pairwise(speakers))
         return not twice and speakers[-1] != "assistant"
+
+
+def _are_equal(pair: Sequence[TokenRow | str]) -> bool:
+    """Tell whether two answers are the same to the model: texts that differ may be written with the same tokens."""
+    ids = {one.ids.tobytes() for one in pair if isinstance(one, TokenRow)}
+    return len(ids) == 1 and not any(isinstance(one, str) for one in pair)

@@ -296,7 +296,8 @@ def _begin(signature: Signature, train: Examples, options: GenerateOptions, fold
         read = (reader.read_verdicts if _has_verdicts(signature, train) else reader.read_pairs)(train)
     if not len(read.rows):
         reasons = [str(one.values["reason"]) for one in read.notices(context, shape.context)]
-        raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons))
+        prefers = {PairRows: "pairs", VerdictRows: "verdicts"}.get(type(read.rows))
+        raise ProjectError(Problem("generate.no-rows", rows=len(train), reasons=reasons, prefers=prefers))
     if isinstance(read.rows, VerdictRows) and (good := read.rows.liked).all() | ~good.any():
         count = len(read.rows)
         raise ProjectError(

@@ -69,7 +69,11 @@ def sift(
     for name in named or learners.names():
         spec = learners.spec(name)
         if named is None and not spec.is_offered(signature):
-            refused[name] = Phrase("learner.not-offered", learner=name, brings=spec.brings)
+            takes_file = "path" in spec.Options.model_fields
+            # where it could not learn the signature anyway, to name it does not help
+            refused[name] = spec.refuses(signature) or Phrase(
+                "learner.not-offered", learner=name, brings=spec.brings, takes_file=takes_file
+            )
             continue
         reason = (
             spec.refuses(signature)
