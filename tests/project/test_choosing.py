@@ -137,6 +137,12 @@ def test_what_a_corpus_cannot_be(tmp_path):
     assert refused(tmp_path / "column", corpus=named) == ["corpus.no-column"]
 
 
+def test_a_passage_without_a_word_is_never_found_and_that_is_said(tmp_path):
+    found = write(tmp_path / "p", passages=[*list(PASSAGES.items())[1:], (next(iter(PASSAGES)), "?! …")])
+    (notice,) = (one for one in found.run(to="plan").warnings if one.id == "lexical.no-words")
+    assert notice.count == 1
+
+
 def test_rows_that_name_no_passage_can_be_set_aside(tmp_path):
     project = write(tmp_path / "p", truths=["card", "nobody", "fee", "loan"], more=", invalid: drop")
     assert project.run(to="data").problems == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from tiny_serving import linear_body, sealed
 
 from modelwright.runtime.worker import channel, worker_process
 from modelwright.runtime.worker.channel import start
+from modelwright.runtime.worker.frames import packed
+from modelwright.runtime.worker.growing_lists import shortened
 
 WAIT_S = 30
 
@@ -61,6 +64,25 @@ def test_who_leaves_a_worker_that_is_lost_leaves_no_error_that_nobody_sees(leave
         return unseen
 
     assert asyncio.run(lost()) == []
+
+
+def test_who_reads_slowly_misses_parts_and_nothing_of_what_is_known_of_tokens():
+    """A list that grows crosses piece by piece, and a part that nobody took is replaced by the next."""
+    tokens = [{"token": str(one)} for one in range(9)]
+    parts = [[["a" * n, None, None, None, {"logprobs": tokens[:n], "tokens": n}]] for n in range(1, 10)]
+    sent = [parts[0], *(shortened(now, before) for before, now in itertools.pairwise(parts))]
+    assert len(packed(["part", 0, [0], [sent[-1]]])) < len(packed(["part", 0, [0], [parts[-1]]]))
+
+    async def taken():
+        connection, found = channel._Connection(), []
+        pending = connection.waiting[0] = channel._Pending()
+        for number, one in enumerate(sent):
+            connection.data_received(packed(["part", 0, [0], [one]]))
+            if number in (2, 3, 8):
+                found.append(pending.parts.pop(0))
+        return found
+
+    assert asyncio.run(taken()) == [parts[2], parts[3], parts[8]]
 
 
 def test_the_process_started_ahead_is_the_first_worker_and_no_other_one(ahead, tmp_path):

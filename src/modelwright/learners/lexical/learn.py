@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from modelwright.core.messages import Phrase
+from modelwright.core.messages import Notice, Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Signature
 from modelwright.learners import kind_states
@@ -16,9 +16,11 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.lexical.spec import LexicalOptions, LexicalSpec
 from modelwright.runtime.memory import peak_memory_bytes
+from modelwright.runtime.searching.search_terms import terms
 from modelwright.storage.formats.plan import Machine
 
 _REQUEST_S = 0.002  # of one request over some ten thousand passages
+_SHOWN = 5  # passages in a message
 _SECONDS = 0.5  # to write what there is
 
 
@@ -37,6 +39,7 @@ class LexicalLearn(Learn[Rows]):
     ) -> Estimate:
         """Return what it costs to learn nothing."""
         passages = sum(len(one.encode()) for one in data.train.passages.values())
+        hidden = [name for name, one in data.train.passages.items() if _has_no_words(one)]
         return Estimate(
             steps=1,
             batch=1,
@@ -47,6 +50,7 @@ class LexicalLearn(Learn[Rows]):
             package_bytes=max(1, 2 * passages),
             latency_s=_REQUEST_S,
             why=Phrase("lexical.why"),
+            warnings=(Notice("lexical.no-words", count=len(hidden), ids=hidden[:_SHOWN]),) if hidden else (),
         )
 
     def learn(
@@ -65,3 +69,8 @@ class LexicalLearn(Learn[Rows]):
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return nothing: what is found follows from the corpus alone."""
         return {}
+
+
+def _has_no_words(passage: str) -> bool:
+    """Tell whether a passage has no term; that it has a letter is seen sooner than its terms."""
+    return not any(map(str.isalnum, passage)) and next(terms(passage), None) is None
