@@ -23,6 +23,7 @@ SIGNS = {ToDo.DECIDE: "! ", ToDo.KNOW: "* ", ToDo.NOTHING: ""}
 DONE = frozenset(
     {
         "data.also-in",
+        "data.blank-rows",
         "data.id-column",
         "data.date-form",
         "data.number-form",

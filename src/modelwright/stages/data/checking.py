@@ -98,8 +98,8 @@ class Checked:
 
     `values` has the signature's fields in the chunks of the raw rows. `used`: neither refused nor set aside.
     `inputs`: two columns that are equal where the cleaned inputs are. `truths`: by output, a number that is equal
-    where the truths are. `refused`: place and reason of rows with refused values, when they are dropped. `sizes`: by
-    input whose values are files, their bytes (n,), 0 where missing.
+    where the truths are. `refused`: place and reason of rows with refused values, when they are dropped, and of blank
+    ones. `sizes`: by input whose values are files, their bytes (n,), 0 where missing. `blank`: (n,) without any value.
     """
 
     signature: Signature
@@ -111,6 +111,7 @@ class Checked:
     overlap: Overlap
     refused: pl.DataFrame
     sizes: Mapping[str, NDArray[np.int64]] = dataclasses.field(default_factory=dict)
+    blank: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -197,8 +198,9 @@ def check_rows(
                 of_field[here] = _sizes(of_inputs[name])
             for name in names:
                 truths[name][here] = fingerprints(of_outputs.select(name))[0]
+    blank = refusals.blank(len(signature.inputs) + len(names))
     if config.invalid == "error":
-        refusals.require_none()
+        refusals.require_none(rows.by_source(blank))
     used = ~refusals.mask
     if identity.twins is not None:
         used &= ~identity.twins.linking
@@ -207,7 +209,9 @@ def check_rows(
     if config.repeated == "drop":
         refuse_mass(found, identity.splits, used)
         used = used & ~found.copies
-    return Checked(signature, identity, values, used, equal, truths, found, refusals.reasons(), sizes)
+    return Checked(
+        signature, identity, values, used, equal, truths, found, refusals.reasons(blank), sizes, blank
+    )
 
 
 def some(values: pl.DataFrame, rows: NDArray[np.bool_], files: Collection[str]) -> pl.DataFrame:

@@ -78,6 +78,12 @@ def notices(checked: Checked, config: DataConfig, counts: Counts, rows: RawRows)
     yield from _of_splits(checked, config, counts)
     yield from class_notices(counts.classes)
     yield from _of_sources(config, rows)
+    for name, blank in rows.by_source(checked.blank).items():
+        if blank.any():
+            first = int(blank.argmax()) + 1
+            yield Notice(
+                "data.blank-rows", file=name, count=int(blank.sum()), first=first, rows=counts.rows_read
+            )
 
 
 def _copies(config: DataConfig, counts: Counts) -> Iterator[Notice]:
@@ -93,7 +99,7 @@ def _of_splits(checked: Checked, config: DataConfig, counts: Counts) -> Iterator
         copies = copies | checked.identity.twins.linking  # told of by themselves
     refused: dict[str, int] = {}
     for split, of_split in counts.splits.items():
-        set_aside = int((copies & (checked.identity.splits == CODES[split])).sum())
+        set_aside = int(((copies | checked.blank) & (checked.identity.splits == CODES[split])).sum())
         refused[split] = of_split.rejected - set_aside
     if count := sum(refused.values()):
         yield Notice("data.refused-rows", count=count, splits=_in_splits(refused), rows=counts.rows_read)

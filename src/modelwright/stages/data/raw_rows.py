@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from modelwright.core.messages import ValueProblem
 from modelwright.tables.table import Table
@@ -78,6 +81,13 @@ class RawRows:
 
     def __len__(self) -> int:
         return sum(table.rows for _, table in self.tables)
+
+    def by_source(self, rows: NDArray[np.bool_]) -> Mapping[str, NDArray[np.bool_]]:
+        """Return what is true of all rows (n,) by source; those of one name, from several splits, are left out."""
+        ends = np.cumsum([table.rows for _, table in self.tables])
+        names = Counter(table.name for _, table in self.tables)
+        parts = zip(self.tables, np.split(rows, ends[:-1]), strict=True)
+        return {table.name: part for (_, table), part in parts if names[table.name] == 1}
 
     def holding(self, files: Files) -> RawRows:
         """Return the same rows with columns that hold files, in chunks that are no larger than the files allow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,9 @@ class _Group:
     shown: list[tuple[int, ValueProblem | None, str | None]] = field(default_factory=list)
     words: dict[str, None] = field(default_factory=dict)  # that stand for nothing in the rows shown
     count: int = 0
+    missing: list[NDArray[np.int64]] = field(
+        default_factory=list
+    )  # numbers of all its rows, where a value is missing
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Refusals:
     `outputs`: those of the signature; `mask` (n,): which rows are refused; `written`: how
     the cells of each column are written; `keep`:
     also keep the reason of every refused row; `passages`: those of the corpus, by id.
+    A row of several fields that has a value in none of them, as spreadsheets write below the last, is no mistake in any
+    of them: see `blank`.
     """
 
     outputs: tuple[Field, ...]
@@ -49,6 +54,12 @@ class Refusals:
     passages: Mapping[str, str] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _reasons: list[pl.DataFrame] = field(default_factory=list)
+    _without: NDArray[np.uint32] = field(
+        init=False
+    )  # (n,): fields of a row that have no value, and none refused
+
+    def __post_init__(self) -> None:
+        self._without = np.zeros(len(self.mask), np.uint32)
 
     def parse(self, of: Field, order: int, chunk: Chunk, *, required: bool) -> pl.Series:
         """Return a field's column as its kind stores it; what is refused, or required and missing, is collected.
@@ -73,9 +84,11 @@ class Refusals:
     def take(self, of: Field, order: int, chunk: Chunk, parsed: Parsed, *, required: bool) -> pl.Series:
         """Return the values of what `read` gave, and collect what is refused, or required and missing."""
         found: dict[int, ValueProblem | None] = dict(parsed.refused)
+        nothing = parsed.values.is_null().to_numpy().copy()
+        nothing[list(parsed.refused)] = False
+        self._without[chunk.begin : chunk.end] += nothing
         if required:
-            nothing = parsed.values.is_null().arg_true().to_list()
-            found |= {place: None for place in nothing if place not in parsed.refused}
+            found |= dict.fromkeys(np.flatnonzero(nothing).tolist())
         if found:
             self._collect(of, order, chunk, {place: found[place] for place in sorted(found)})
         return parsed.values.alias(of.name)
@@ -106,6 +119,8 @@ class Refusals:
                 group.shown.append((chunk.number + place, problem, chunk.file_of(of.name, place)))
                 if problem is None and (word := _word(chunk.cells[of.name][place])):
                     group.words[word] = None
+        if nothing := [place for place, problem in found.items() if problem is None]:
+            groups[""].missing.append(np.array(nothing, np.int64) + chunk.number)
         places = np.fromiter(found, dtype=np.int64) + chunk.begin
         self.mask[places] = True
         if self.keep:
@@ -113,17 +128,42 @@ class Refusals:
             columns = {"place": places, "order": [order] * len(found), "reason": texts}
             self._reasons.append(pl.DataFrame(columns, schema=REASONS))
 
-    def require_none(self) -> None:
-        """Raise DataError when there are refusals: one problem a source, field and rule, with first rows."""
+    def blank(self, fields: int) -> NDArray[np.bool_]:
+        """Return which rows (n,) lack what is required, and all else: of so many fields they have a value in none.
+
+        A row of one field is none: there, a value is missing.
+        """
+        found: NDArray[np.bool_] = self.mask & (self._without == fields)
+        return found if fields > 1 else np.zeros_like(found)
+
+    def require_none(self, blank: Mapping[str, NDArray[np.bool_]] | None = None) -> None:
+        """Raise DataError when there are refusals: one problem a source, field and rule, with first rows.
+
+        blank: by source, which of its rows (n,) are blank and count for none.
+        """
         groups = sorted(self._groups.items(), key=lambda pair: pair[1].first)
-        problems = [self._problem(source, name, group) for (source, name, _), group in groups]
+        problems = []
+        for (source, name, rule), group in groups:
+            here = (blank or {}).get(source)
+            left = _besides(group, here) if here is not None and not rule else group
+            if left.count:
+                problems.append(self._problem(source, name, left))
         if problems:
             raise DataError(problems)
 
-    def reasons(self) -> pl.DataFrame:
-        """Return the refused rows by `place`, each with its `reason`; those of several fields are joined."""
-        every = pl.concat([pl.DataFrame(schema=REASONS), *self._reasons]).sort("place", "order")
-        return every.group_by("place", maintain_order=True).agg(pl.col("reason").str.join("; "))
+    def reasons(self, blank: NDArray[np.bool_]) -> pl.DataFrame:
+        """Return the refused rows by `place`, each with its `reason`; those of several fields are joined.
+
+        blank: (n,) rows with a reason of their own.
+        """
+        places = np.flatnonzero(blank)
+        every = pl.concat([pl.DataFrame(schema=REASONS), *self._reasons])
+        every = every.filter(~pl.col("place").is_in(places)).sort("place", "order")
+        found = every.group_by("place", maintain_order=True).agg(pl.col("reason").str.join("; "))
+        with catalog.speaking(catalog.DEFAULT):  # sealed with the row
+            reason = str(Phrase("data.reason-blank"))
+        left_out = {"place": places, "reason": [reason] * places.size}
+        return pl.concat([found, pl.DataFrame(left_out, schema=found.schema)])
 
     def _problem(self, source: str, name: str, group: _Group) -> Problem:
         more = group.count if group.count > SHOWN_ROWS else None
@@ -149,6 +189,16 @@ class Refusals:
         ]
         rule = problem.message
         return Problem("data.invalid-value", where=source, field=name, problem=rule, cells=cells, count=more)
+
+
+def _besides(group: _Group, blank: NDArray[np.bool_]) -> _Group:
+    """Return a group of missing values without those of blank rows (n,) of its source."""
+    numbers = np.concatenate(group.missing)
+    left = numbers[~blank[numbers - 1]]
+    shown: list[tuple[int, ValueProblem | None, str | None]] = [
+        (number, None, None) for number in left[:SHOWN_ROWS].tolist()
+    ]
+    return replace(group, shown=shown, count=left.size)
 
 
 def _reason(name: str, problem: ValueProblem | None) -> str:
