@@ -75,7 +75,8 @@ class DelimitedRows:
             raise too_many_columns(self.name, self.most_columns)
         repeated = [name for name, times in Counter(names).items() if times > 1 and name]
         if repeated and looks_like_data(names):
-            raise DataError(Problem("data.no-header", where=self.name, cells=list(names[:SHOWN_CELLS])))
+            cells = list(names[:SHOWN_CELLS])
+            raise DataError(Problem("data.no-header", where=self.name, cells=cells, example=None))
         if repeated:
             raise DataError(Problem("data.duplicate-column", where=self.name, key=None, columns=repeated))
         self.header = Header(names)

@@ -17,6 +17,8 @@ SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 40
 FEWEST_ROWS = 3  # of one width, the header among them: fewer are no table that stands below something else
 NEARLY = 0.9  # of the rows below the lines have the header's width; others are named as errors
+_ENDS = ("。", "？", "！")  # of a sentence; `Churn?` is a name
+_WORDS = 6  # of a sentence at least
 # What spreadsheets write above a table for themselves (Microsoft, "sep=" in CSV files).
 _DECLARED = re.compile(r'^"?sep=(?P<sign>[^\r\n"])"?\r?\n', re.IGNORECASE)
 
@@ -132,6 +134,15 @@ def looks_like_data(names: Sequence[str]) -> bool:
     present = [name for name in names if name]
     numbers = sum(found_form([(name, 1)]).reads for name in present)
     return bool(present) and 2 * numbers >= len(present)
+
+
+def holds_a_value(names: Sequence[str]) -> bool:
+    """Tell whether a name of a header is a number or a sentence: where no name is a known one, it is a row of data."""
+    return any(
+        found_form([(name, 1)]).reads or name.endswith(_ENDS) or len(name.split()) >= _WORDS
+        for name in names
+        if name
+    )
 
 
 def _first_line(text: str) -> str:

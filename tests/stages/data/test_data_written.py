@@ -148,7 +148,18 @@ def test_one_sign_cannot_mean_both() -> None:
         DataConfig(decimal=",", thousands=",")
 
 
-@pytest.mark.parametrize("line", ["5.1,3.5,setosa", "1,1,a", "2,5;3,5;a", "17\t2.5\tb"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "5.1,3.5,setosa",
+        "1,1,a",
+        "2,5;3,5;a",
+        "17\t2.5\tb",
+        "怎么弄？\t怎么开？\t是",
+        "I can not open the door,help,no",
+        "a,b,1",
+    ],
+)
 def test_a_header_that_is_missing_is_said_to_be(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.csv").write_text(f"{line}\n" * 30)
     with pytest.raises(DataError) as caught:
@@ -160,6 +171,17 @@ def test_a_header_that_is_missing_is_said_to_be(tmp_path: Path, line: str) -> No
             Silent(),
         )
     assert [problem.id for problem in caught.value.problems] == ["data.no-header"]
+
+
+@pytest.mark.parametrize("line", ["x,2019,note,other", "State,Churn?,Plan", "a,b,c"])
+def test_names_that_look_odd_are_names_where_one_is_known_or_none_is_a_value(
+    tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "a.csv").write_text(f"{line}\n" + "1,2,3,4\n" * 30)
+    signature = Signature.parse("f(x: number, z: number) -> y: category")
+    with pytest.raises(DataError) as caught:
+        data(signature, DataConfig(source=("a.csv",)), tmp_path, tmp_path / "out", Silent())
+    assert "data.no-header" not in {problem.id for problem in caught.value.problems}
 
 
 @pytest.mark.parametrize("stated", ["tab", "\\t", "\t"])

@@ -81,9 +81,7 @@ def notices(checked: Checked, config: DataConfig, counts: Counts, rows: RawRows)
     for name, blank in rows.by_source(checked.blank).items():
         if blank.any():
             first = int(blank.argmax()) + 1
-            yield Notice(
-                "data.blank-rows", file=name, count=int(blank.sum()), first=first, rows=counts.rows_read
-            )
+            yield Notice("data.blank-rows", file=name, count=int(blank.sum()), first=first)
 
 
 def _copies(config: DataConfig, counts: Counts) -> Iterator[Notice]:

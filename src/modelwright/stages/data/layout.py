@@ -14,7 +14,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.stages.data.columns.split_columns import split_column, unknown_split_column
 from modelwright.stages.data.config import TIME, DataConfig
-from modelwright.tables.start import looks_like_data
+from modelwright.tables.start import holds_a_value, looks_like_data
 
 ID = "id"  # the column of rows.parquet that names the row
 
@@ -233,9 +233,13 @@ def _unknown_names(found: Layout, config: DataConfig) -> Iterator[Problem]:
 def missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
     """Yield the names whose column a table has not."""
     wanted = (*found.fields.items(), *found.keep.items())
-    lacking = any(column not in table.columns for _, column in wanted)
-    if lacking and table.separator is not None and looks_like_data(list(table.columns)):
-        yield Problem("data.no-header", where=table.name, cells=first(table.columns))
+    there = [column in table.columns for _, column in wanted]
+    names = list(table.columns)
+    is_data = looks_like_data(names)
+    may_be = not any(there) and holds_a_value(names)
+    if not all(there) and table.separator is not None and (is_data or may_be):
+        example = None if is_data else wanted[0][0]
+        yield Problem("data.no-header", where=table.name, cells=first(table.columns), example=example)
         return
     for name, column in wanted:
         if column not in table.columns:
