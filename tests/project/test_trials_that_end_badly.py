@@ -64,7 +64,7 @@ class Own(nn.Module):
         self.does, self.line = does, nn.Linear(2, 2)
 
     def forward(self, arrays):
-        if self.training:
+        if torch.is_grad_enabled():  # single rows of a step learn without what makes training noisy
             self.does()
         return {"y": self.line(torch.cat([arrays[name].reshape(-1, 1) for name in ("a.value", "b.value")], 1))}
 

@@ -23,6 +23,10 @@ for line in iter(sys.stdin.readline, ""):
         os._exit(3)
     if what == "killed":
         os.kill(os.getpid(), 9)
+    if what == "lingers":  # says no more, and takes its time to end
+        os.close(1)
+        time.sleep(float(task["settings"][1]))
+        os._exit(5)
     if what == "loops":
         time.sleep(600)
     if what == "leaves" and os.fork():  # the other goes on and keeps what it writes its answers into
@@ -81,6 +85,15 @@ def test_a_trial_that_ends_badly_is_an_end_and_the_next_has_a_new_process(runs, 
     after = end_of(runs, "well")
     assert after.state == "done"
     assert after.learner != before
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(1.2, 5), (600, -9)])
+def test_a_process_that_is_slow_to_end_has_not_run_out_of_memory(runs, monkeypatch, seconds, code):
+    """Its libraries let go of what they hold: seconds on a busy machine. Whom we end ourselves, the kernel did not."""
+    monkeypatch.setattr(own_processes, "_ENDING_S", 20.0 if code > 0 else 0.2)
+    end = end_of(runs, "lingers", seconds)
+    assert (end.state, end.cause) == ("failed", "crash")
+    assert f"code {code}" in str(end.why)
 
 
 @pytest.mark.parametrize(("cause", "same"), [("error", True), ("crash", False), ("memory", False)])

@@ -24,6 +24,7 @@ from modelwright.storage.formats.search import MEASUREMENTS
 
 _MODULE = "modelwright.project.tuning.trial_process"
 _CHECKED_S = 0.1  # between two looks at the memory and the clock
+_ENDING_S = 10.0  # from the end of its answers to that of a process, which lets go of its libraries: seconds
 _STARTED_S = 1.0  # between two at which processes a trial has started: all of the machine are read for that
 _LEFT_UNKNOWN = frozenset(
     {"crash", "memory"}
@@ -183,10 +184,11 @@ class OwnProcesses:
         """Return the end of a trial whose process ended with it."""
         seconds = time.perf_counter() - one.begun
         with suppress(subprocess.TimeoutExpired):  # its own code is of use
-            one.process.wait(1.0)
+            one.process.wait(_ENDING_S)
+        by_itself = one.process.returncode is not None
         self._remove(one)
         code = one.process.returncode
-        if code == -signal.SIGKILL:  # the kernel, where memory was out; nobody else kills it
+        if by_itself and code == -signal.SIGKILL:  # the kernel, where memory was out; nobody else kills it
             return TrialEnd("failed", seconds, why=Phrase("tune.killed"), cause="memory")
         return TrialEnd("failed", seconds, why=Phrase("tune.process-ended", code=code), cause="crash")
 
