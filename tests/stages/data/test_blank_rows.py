@@ -69,3 +69,16 @@ def test_a_row_that_may_be_blank_is_a_row(tmp_path: Path) -> None:
 def test_of_a_single_field_a_value_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="`text` has no value in row 31"):
         read(tmp_path, [*ROWS, ",,"], "f(text: text)")
+
+
+@pytest.mark.parametrize("invalid", ["error", "drop"])
+def test_files_of_one_name_are_counted_each(tmp_path: Path, invalid: str) -> None:
+    for folder, lines in (("a", [*ROWS[:20], ",,"]), ("b", [",,", ",,", *ROWS[20:]])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "rows.csv").write_text("\n".join(["text,label,n", *lines]) + "\n")
+    config = DataConfig(train="a/rows.csv", test="b/rows.csv", invalid=invalid)
+    signature = Signature.parse("f(text: text, n: number?) -> label: category")
+    summary = data(signature, config, tmp_path, tmp_path / "out", Silent())
+    found = [one["values"] for one in summary["warnings"] if one["id"] == "data.blank-rows"]
+    assert sorted((one["count"], one["first"]) for one in found) == [(1, 21), (2, 1)]
+    assert sum(summary["rows"].values()) == 30

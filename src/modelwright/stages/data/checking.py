@@ -99,7 +99,7 @@ class Checked:
     `values` has the signature's fields in the chunks of the raw rows. `used`: neither refused nor set aside.
     `inputs`: two columns that are equal where the cleaned inputs are. `truths`: by output, a number that is equal
     where the truths are. `refused`: place and reason of rows with refused values, when they are dropped, and of blank
-    ones. `sizes`: by input whose values are files, their bytes (n,), 0 where missing. `blank`: (n,) without any value.
+    ones. `blank`: (n,) without any value. `sizes`: by input whose values are files, their bytes (n,), 0 where missing.
     """
 
     signature: Signature
@@ -110,8 +110,8 @@ class Checked:
     truths: Mapping[str, NDArray[np.uint64]]
     overlap: Overlap
     refused: pl.DataFrame
+    blank: NDArray[np.bool_]
     sizes: Mapping[str, NDArray[np.int64]] = dataclasses.field(default_factory=dict)
-    blank: NDArray[np.bool_] = dataclasses.field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -200,7 +200,7 @@ def check_rows(
                 truths[name][here] = fingerprints(of_outputs.select(name))[0]
     blank = refusals.blank(len(signature.inputs) + len(names))
     if config.invalid == "error":
-        refusals.require_none(rows.by_source(blank))
+        refusals.require_none(blank)
     used = ~refusals.mask
     if identity.twins is not None:
         used &= ~identity.twins.linking
@@ -210,7 +210,7 @@ def check_rows(
         refuse_mass(found, identity.splits, used)
         used = used & ~found.copies
     return Checked(
-        signature, identity, values, used, equal, truths, found, refusals.reasons(blank), sizes, blank
+        signature, identity, values, used, equal, truths, found, refusals.reasons(blank), blank, sizes
     )
 
 

@@ -78,10 +78,10 @@ def notices(checked: Checked, config: DataConfig, counts: Counts, rows: RawRows)
     yield from _of_splits(checked, config, counts)
     yield from class_notices(counts.classes)
     yield from _of_sources(config, rows)
-    for name, blank in rows.by_source(checked.blank).items():
+    for table, blank in rows.by_table(checked.blank):
         if blank.any():
             first = int(blank.argmax()) + 1
-            yield Notice("data.blank-rows", file=name, count=int(blank.sum()), first=first)
+            yield Notice("data.blank-rows", file=table.name, count=int(blank.sum()), first=first)
 
 
 def _copies(config: DataConfig, counts: Counts) -> Iterator[Notice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -82,12 +81,12 @@ class RawRows:
     def __len__(self) -> int:
         return sum(table.rows for _, table in self.tables)
 
-    def by_source(self, rows: NDArray[np.bool_]) -> Mapping[str, NDArray[np.bool_]]:
-        """Return what is true of all rows (n,) by source; those of one name, from several splits, are left out."""
-        ends = np.cumsum([table.rows for _, table in self.tables])
-        names = Counter(table.name for _, table in self.tables)
-        parts = zip(self.tables, np.split(rows, ends[:-1]), strict=True)
-        return {table.name: part for (_, table), part in parts if names[table.name] == 1}
+    def by_table(self, rows: NDArray[np.bool_]) -> Iterator[tuple[Table, NDArray[np.bool_]]]:
+        """Yield each table with what is true of its own among all rows (n,)."""
+        begin = 0
+        for _, table in self.tables:
+            yield table, rows[begin : begin + table.rows]
+            begin += table.rows
 
     def holding(self, files: Files) -> RawRows:
         """Return the same rows with columns that hold files, in chunks that are no larger than the files allow."""

@@ -33,7 +33,7 @@ class _Group:
     count: int = 0
     missing: list[NDArray[np.int64]] = field(
         default_factory=list
-    )  # numbers of all its rows, where a value is missing
+    )  # of all its rows: (place, number), (2, k) each
 
 
 @dataclass
@@ -54,9 +54,8 @@ class Refusals:
     passages: Mapping[str, str] = field(default_factory=dict)
     _groups: dict[tuple[str, str, str], _Group] = field(default_factory=dict)
     _reasons: list[pl.DataFrame] = field(default_factory=list)
-    _without: NDArray[np.uint32] = field(
-        init=False
-    )  # (n,): fields of a row that have no value, and none refused
+    # (n,): fields of a row that have no value, and none refused
+    _without: NDArray[np.uint32] = field(init=False)
 
     def __post_init__(self) -> None:
         self._without = np.zeros(len(self.mask), np.uint32)
@@ -120,7 +119,8 @@ class Refusals:
                 if problem is None and (word := _word(chunk.cells[of.name][place])):
                     group.words[word] = None
         if nothing := [place for place, problem in found.items() if problem is None]:
-            groups[""].missing.append(np.array(nothing, np.int64) + chunk.number)
+            here = np.array(nothing, np.int64)
+            groups[""].missing.append(np.stack([here + chunk.begin, here + chunk.number]))
         places = np.fromiter(found, dtype=np.int64) + chunk.begin
         self.mask[places] = True
         if self.keep:
@@ -136,16 +136,15 @@ class Refusals:
         found: NDArray[np.bool_] = self.mask & (self._without == fields)
         return found if fields > 1 else np.zeros_like(found)
 
-    def require_none(self, blank: Mapping[str, NDArray[np.bool_]] | None = None) -> None:
+    def require_none(self, blank: NDArray[np.bool_] | None = None) -> None:
         """Raise DataError when there are refusals: one problem a source, field and rule, with first rows.
 
-        blank: by source, which of its rows (n,) are blank and count for none.
+        blank: (n,) rows that count for none.
         """
         groups = sorted(self._groups.items(), key=lambda pair: pair[1].first)
         problems = []
         for (source, name, rule), group in groups:
-            here = (blank or {}).get(source)
-            left = _besides(group, here) if here is not None and not rule else group
+            left = group if rule or blank is None else _besides(group, blank)
             if left.count:
                 problems.append(self._problem(source, name, left))
         if problems:
@@ -192,9 +191,9 @@ class Refusals:
 
 
 def _besides(group: _Group, blank: NDArray[np.bool_]) -> _Group:
-    """Return a group of missing values without those of blank rows (n,) of its source."""
-    numbers = np.concatenate(group.missing)
-    left = numbers[~blank[numbers - 1]]
+    """Return a group of missing values without those of blank rows (n,)."""
+    places, numbers = np.concatenate(group.missing, axis=1)
+    left = numbers[~blank[places]]
     shown: list[tuple[int, ValueProblem | None, str | None]] = [
         (number, None, None) for number in left[:SHOWN_ROWS].tolist()
     ]
