@@ -82,3 +82,10 @@ def test_files_of_one_name_are_counted_each(tmp_path: Path, invalid: str) -> Non
     found = [one["values"] for one in summary["warnings"] if one["id"] == "data.blank-rows"]
     assert sorted((one["count"], one["first"]) for one in found) == [(1, 21), (2, 1)]
     assert sum(summary["rows"].values()) == 30
+
+
+def test_where_all_rows_are_blank_each_field_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as error:
+        read(tmp_path, [",,"] * 7)
+    assert [one.id for one in error.value.problems] == ["data.missing-value"] * 2
+    assert "7 such rows" in str(error.value)

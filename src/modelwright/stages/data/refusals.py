@@ -131,10 +131,11 @@ class Refusals:
     def blank(self, fields: int) -> NDArray[np.bool_]:
         """Return which rows (n,) lack what is required, and all else: of so many fields they have a value in none.
 
-        A row of one field is none: there, a value is missing.
+        A row of one field is none: there, a value is missing. Nor are there any where no row is another: what is to be
+        read is not there then, which is told of each field.
         """
         found: NDArray[np.bool_] = self.mask & (self._without == fields)
-        return found if fields > 1 else np.zeros_like(found)
+        return found if fields > 1 and not found.all() else np.zeros_like(found)
 
     def require_none(self, blank: NDArray[np.bool_] | None = None) -> None:
         """Raise DataError when there are refusals: one problem a source, field and rule, with first rows.
