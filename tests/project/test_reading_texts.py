@@ -16,7 +16,7 @@ from modelwright.project import Project
 from modelwright.storage.formats.evidence import read_evidence
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reading-texts.md").read_text("utf-8")
-PROJECT, OF_TOKENS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+PROJECT, OF_QUESTIONS, OF_TOKENS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 PEOPLE, PLACES = ("Anna", "Bo", "Meier"), ("Bern", "Rome")
 WORDS = ["lives", "in", "who", "where", *(one.lower() for one in (*PEOPLE, *PLACES))]
 QUICK = """
@@ -117,6 +117,21 @@ def test_a_file_with_a_token_a_line_is_read_as_the_page_says(tmp_path: Path) -> 
         ]
     project = written(tmp_path / "p", OF_TOKENS, [])
     (tmp_path / "p" / "train.conll").write_text("\n".join(lines), "utf-8")
+    assert not project.run(to="data").problems
+
+
+def test_a_file_as_squad_publishes_it_is_read_as_the_page_says(tmp_path: Path) -> None:
+    articles = []
+    for number in range(60):
+        text, person, _ = sentence(number)
+        right = {"text": person, "answer_start": text.index(person)}
+        asked = [
+            {"id": f"{number}a", "question": "who", "is_impossible": False, "answers": [right]},
+            {"id": f"{number}b", "question": "why", "is_impossible": True, "answers": []},
+        ]
+        articles.append({"title": f"t{number}", "paragraphs": [{"context": text, "qas": asked}]})
+    project = written(tmp_path / "p", OF_QUESTIONS, [])
+    (tmp_path / "p" / "train-v2.0.json").write_text(json.dumps({"version": "v2.0", "data": articles}))
     assert not project.run(to="data").problems
 
 

@@ -46,8 +46,8 @@ def test_a_tensor_is_named_in_either_form() -> None:
 
 def test_columns_of_json_and_parquet_are_named_as_those_of_a_header_are(tmp_path: Path) -> None:
     assert list(lines(f'{{"{WRITTEN}": 1}}')[0]) == [NAME]
-    assert list(objects.read_rows(f'[{{"{WRITTEN}": 1}}]', name="a.json")[0][0]) == [NAME]
-    assert "key" in objects.read_rows(f'{{"a": {{"{WRITTEN}": 1}}}}', name="a.json")[0][0]
+    assert list(objects.read_rows(f'[{{"{WRITTEN}": 1}}]', name="a.json").rows[0]) == [NAME]
+    assert "key" in objects.read_rows(f'{{"a": {{"{WRITTEN}": 1}}}}', name="a.json").rows[0]
     assert parquet(tmp_path, "a", WRITTEN) == ["a", NAME]
 
 

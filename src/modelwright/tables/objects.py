@@ -1,4 +1,4 @@
-"""Reads JSON rows: a list of objects, an object of objects, or one object per line. Without Polars."""
+"""Reads JSON rows: a list of objects, an object of objects or with such a list, or an object a line. Without Polars."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from modelwright.core.messages import DataError, Phrase, Place, Problem
 from modelwright.tables.bounds import (
@@ -23,27 +24,52 @@ KEY = "key"  # the column that the keys of an object of objects become
 Row = Mapping[str, object]
 
 
-def read_rows(text: str, *, name: str) -> tuple[Sequence[Row], frozenset[str]]:
-    """Return the rows of a JSON file (a list of objects, or an object of objects); raises DataError.
+@dataclass(frozen=True)
+class ReadRows:
+    """The rows of a JSON file.
 
-    Also which columns no one wrote: the keys of an object of objects.
+    made: columns no one wrote: the keys of an object of objects; within: where an object holds the rows in one of its
+    values, this name, and beside: those of its other values.
+    """
+
+    rows: Sequence[Row]
+    made: frozenset[str] = frozenset()
+    within: str | None = None
+    beside: tuple[str, ...] = ()
+
+
+def read_rows(text: str, *, name: str) -> ReadRows:
+    """Return the rows of a JSON file; raises DataError.
+
+    It holds a list of objects, an object of objects, or an object of which one value is a list of objects, beside what
+    is said of all (a version, a licence).
     """
     try:
         data = _loads(text)
     except ValueError as error:
         raise _broken(error, name) from None
     if isinstance(data, dict):
-        if not all(isinstance(row, dict) for row in data.values()):
+        if all(isinstance(row, dict) for row in data.values()):
+            if any(KEY in row for row in data.values()):
+                raise DataError(Problem("data.duplicate-column", where=name, key=KEY, columns=None))
+            rows = [{KEY: key, **_composed(row, name)} for key, row in data.items()]
+            return ReadRows(rows, frozenset({KEY}))
+        lists = [key for key, value in data.items() if _is_of_objects(value)]
+        if len(lists) != 1:
             raise _not_objects(None, name)
-        if any(KEY in row for row in data.values()):
-            raise DataError(Problem("data.duplicate-column", where=name, key=KEY, columns=None))
-        return [{KEY: key, **_composed(row, name)} for key, row in data.items()], frozenset({KEY})
+        (within,) = lists
+        beside = tuple(key for key in data if key != within)
+        return ReadRows([_composed(row, name) for row in data[within]], within=within, beside=beside)
     if not isinstance(data, list):
         raise _not_objects(data, name)
     for number, row in enumerate(data, start=1):
         if not isinstance(row, dict):
             raise _not_objects(row, Phrase("place.row", file=name, row=number))
-    return [_composed(row, name) for row in data], frozenset()
+    return ReadRows([_composed(row, name) for row in data])
+
+
+def _is_of_objects(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ from modelwright.tables.delimited import DelimitedRows, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.files import text_pieces, token_lines
 from modelwright.tables.files.file_sets import FILE, FileSet
+from modelwright.tables.files.question_lists import QuestionLists
 from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
 from modelwright.tables.files.token_lines import TOKEN_LINES
 from modelwright.tables.parquet import read_parquet
@@ -166,13 +167,32 @@ def _text(
             tagged = token_lines.texts(objects.bounded_lines(text, name=file.name), file.name)
             columns = _add_objects(map(dict, tagged), cells, file.name)
             return Table(file.name, columns, cells, found.name, foreign, source=file)
+        notices: list[Notice] = []
+        rows_of_objects: Iterable[objects.Row]
         if ending == ".json":
-            content, made = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
-            columns = _add_objects(iter(content), cells, file.name)
-            return Table(file.name, columns, cells, found.name, foreign, made=made, source=file)
-        lines = objects.bounded_lines(text, name=file.name)
-        columns = _add_objects(objects.read_lines(lines, name=file.name), cells, file.name)
-        return Table(file.name, columns, cells, found.name, foreign, source=file)
+            content = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
+            made, rows_of_objects = content.made, content.rows
+            if content.beside:
+                notices.append(
+                    Notice("data.rows-within", file=file.name, name=content.within, names=content.beside)
+                )
+        else:
+            made = frozenset()
+            rows_of_objects = objects.read_lines(objects.bounded_lines(text, name=file.name), name=file.name)
+        lists = QuestionLists()
+        columns = _add_objects(lists.opened(rows_of_objects), cells, file.name)
+        notices += _of_questions(file.name, lists, cells.rows)
+        return Table(
+            file.name, columns, cells, found.name, foreign, made=made, notices=tuple(notices), source=file
+        )
+
+
+def _of_questions(name: str, lists: QuestionLists, rows: int) -> Iterator[Notice]:
+    """Yield what is said of texts whose questions became rows."""
+    if lists.texts:
+        yield Notice(
+            "data.question-lists", file=name, texts=lists.texts, rows=rows, empty=lists.empty or None
+        )
 
 
 def _delimited(
