@@ -30,7 +30,7 @@ from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
 from modelwright.tables.sources import NPZ, TABLES, SourceFile, is_idx
 from modelwright.tables.spool import Limits, Spool
-from modelwright.tables.start import Start, start_of
+from modelwright.tables.start import SNIFFED_CHARACTERS, Start, start_of
 from modelwright.tables.table import Table
 from modelwright.tables.unpacked import blocks, opened
 
@@ -42,6 +42,7 @@ SLICE_CHUNKS = (
     4  # chunks that are read at once: what lies before a slice in its row group is unpacked each time
 )
 PARQUET = (".parquet", ".pq")
+OBJECTS = (".json", ".jsonl", ".ndjson")
 
 
 def read(
@@ -167,13 +168,13 @@ def _text(
             tagged = token_lines.texts(objects.bounded_lines(text, name=file.name), file.name)
             columns = _add_objects(map(dict, tagged), cells, file.name)
             return Table(file.name, columns, cells, found.name, foreign, source=file)
-        notices: list[Notice] = []
+        remarks: list[Notice] = []
         rows_of_objects: Iterable[objects.Row]
         if ending == ".json":
             content = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
             made, rows_of_objects = content.made, content.rows
             if content.beside:
-                notices.append(
+                remarks.append(
                     Notice("data.rows-within", file=file.name, name=content.within, names=content.beside)
                 )
         else:
@@ -181,9 +182,9 @@ def _text(
             rows_of_objects = objects.read_lines(objects.bounded_lines(text, name=file.name), name=file.name)
         lists = QuestionLists()
         columns = _add_objects(lists.opened(rows_of_objects), cells, file.name)
-        notices += _of_questions(file.name, lists, cells.rows)
+        remarks += _of_questions(file.name, lists, cells.rows)
         return Table(
-            file.name, columns, cells, found.name, foreign, made=made, notices=tuple(notices), source=file
+            file.name, columns, cells, found.name, foreign, made=made, notices=tuple(remarks), source=file
         )
 
 
@@ -260,10 +261,21 @@ def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notic
 def _ending(file: SourceFile) -> str:
     name = PurePosixPath(file.path.name.lower())
     ending = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
+    # files of tagged tokens are called `train.txt`, `eng.testa` or `dev.tsv`, too
+    if ending not in {*OBJECTS, *TOKEN_LINES, *PARQUET} and token_lines.are_tagged(_first_text(file)):
+        return TOKEN_LINES[0]
     if ending not in (*TABLES, TEXT, *TOKEN_LINES) or (name.suffix == ".gz" and ending in PARQUET):
         known = [*TABLES, NPZ, TEXT, *TOKEN_LINES]
         raise DataError(Problem("data.unknown-format", where=file.name, file=file.path.name, endings=known))
     return ending
+
+
+def _first_text(file: SourceFile) -> str:
+    """Return the first characters of a file as far as they are ASCII; nothing of one that cannot be read."""
+    try:
+        return next(blocks(file), b"")[:SNIFFED_CHARACTERS].decode("latin-1")
+    except (OSError, EOFError, zlib.error):  # whoever reads it says what is wrong
+        return ""
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from modelwright.stages.data.forms.answer_problem import AnswerProblem
 from modelwright.stages.data.forms.tagged_tokens import of_tagged
 from modelwright.stages.data.split import SPLITS
 from modelwright.stages.data.stage import data
+from modelwright.tables.files.token_lines import are_tagged
 
 FIND = "find(text: text) -> entities: spans"
 
@@ -55,7 +57,9 @@ def test_between_wide_characters_stands_no_space():
     ("tokens", "tags", "message"),
     [
         (["a", "b"], ["O"], "value.tokens-and-tags"),
-        (["a", "b"], [0, 1], "value.no-tokens"),
+        (["a", "b"], [0, 1], "value.tag-number"),
+        (["a", "b"], [0, 0], "value.tag-number"),
+        (["a", "b"], [0, "O"], "value.no-tokens"),
         (["a", ""], ["O", "O"], "value.no-tokens"),
         ("a b", "O O", "value.no-tokens"),
         (None, ["O"], "value.no-tokens"),
@@ -70,7 +74,7 @@ def test_what_is_no_tagged_text_is_refused(tokens, tags, message):
     of_tags = isinstance(caught.value, AnswerProblem)
     problem = caught.value.problem if of_tags else caught.value
     assert problem.message.id == message
-    assert of_tags is (message != "value.no-tokens" or tags == [0, 1]), (
+    assert of_tags is (message != "value.no-tokens" or tags == [0, "O"]), (
         "what is wrong with tags is so of the answer"
     )
 
@@ -106,6 +110,44 @@ def test_a_file_with_a_token_a_line_has_texts_and_documents(tmp_path):
     found, _ = read(tmp_path, "rows.conll", group="document", split={"by": "group"})
     assert sorted(found["text"]) == sorted(f"Anna{n} Meier #" for n in range(24))
     assert found["entities"].list.len().to_list() == [1] * 24
+
+
+@pytest.mark.parametrize("name", ["train.txt", "eng.testa", "dev.tsv", "weibo.all.bmes", "a.csv", "b.txt.gz"])
+@pytest.mark.parametrize("sign", [" ", "\t"])
+def test_a_file_is_known_by_its_tags_whatever_its_ending(tmp_path, name, sign):
+    lines = [f"Anna{n}{sign}NNP{sign}B-per\n# NN O\n王{sign}O{sign}O\n" for n in range(24)]
+    text = "\r\n".join(lines).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    found, _ = read(tmp_path, name)
+    assert sorted(found["text"]) == sorted(f"Anna{n} #王" for n in range(24))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tb\n1\tO\n2\tO\n3\tO\n",  # a table without blank lines, whose header is no tag
+        "Anna\tB-per\n\nBo\n\nlives\tO\nin\tO\n",
+        "One O\n\nTwo two\n\nThree O\nFour O\n",
+        "",
+        "O\n\nO\nO\nO\n",
+    ],
+)
+def test_other_texts_are_no_tagged_tokens(text):
+    assert not are_tagged(text)
+
+
+def test_tags_that_are_numbers_take_their_names(tmp_path):
+    rows = [{"tokens": [f"Anna{n}", "Meier", "lives"], "ner_tags": [1, 2, 0]} for n in range(30)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    with pytest.raises(DataError, match="tag number 1, which says no label") as caught:
+        read(tmp_path, "rows.json")
+    (problem,) = caught.value.problems
+    assert "data.tags: [O, B-person" in problem.rule
+    found, _ = read(tmp_path, "rows.json", tags=["O", "B-per", "I-per"])
+    assert {one[0]["label"] for one in found["entities"].to_list()} == {"per"}
+    assert {len(one) for one in found["entities"].to_list()} == {1}
+    with pytest.raises(DataError, match="has 2 names, from 0 on"):
+        read(tmp_path, "rows.json", tags=["O", "B-per"])
 
 
 def test_a_line_without_a_tag_is_named(tmp_path):

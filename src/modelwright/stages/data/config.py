@@ -186,6 +186,11 @@ class DataConfig(BaseModel):
         description="whether the tools that a row of dialogues offers are kept, for chat templates that have tools; "
         "false: they are set aside and counted",
     )
+    tags: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        description="the names of tags that rows write as numbers, from 0 on (`[O, B-person, I-person]`); see "
+        "reading-texts.md",
+    )
     piece: int = Field(
         PIECE,
         ge=16,

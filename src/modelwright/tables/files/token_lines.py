@@ -14,7 +14,28 @@ from modelwright.core.messages import DataError, Problem
 TOKEN_LINES = (".conll", ".iob", ".iob2", ".bio")
 TOKENS, TAGS, DOCUMENT = "tokens", "tags", "document"
 _DOCUMENT = "-DOCSTART-"
+_TAG = re.compile(r"[Oo]|[BIESLUM][-_]\S.*")
+_FEWEST = 3  # lines of a token that show what a file holds
 _NOTE = re.compile(r"#\s*\S+\s*=")
+
+
+def are_tagged(start: str) -> bool:
+    """Tell whether a text begins as files with a token a line do: each line ends in a tag, and blank lines part texts.
+
+    start: the first characters, of which the last line may be cut.
+    """
+    lines = start.splitlines()[:-1]
+    cells = [_cells(line) for line in lines]
+    tokens = [one for one, line in zip(cells, lines, strict=True) if any(one) and not _NOTE.match(line)]
+    tokens = [one for one in tokens if one[0] != _DOCUMENT]
+    if len(tokens) < _FEWEST or all(map(any, cells)):
+        return False
+    return all(len(one) > 1 and _TAG.fullmatch(one[-1].strip()) is not None for one in tokens)
+
+
+def _cells(line: str) -> list[str]:
+    # cells lie between tabs, where there are some: then a token may hold a space
+    return line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
 
 
 def texts(lines: Iterable[str], name: str) -> Iterator[Mapping[str, object]]:
@@ -23,8 +44,7 @@ def texts(lines: Iterable[str], name: str) -> Iterator[Mapping[str, object]]:
     tags: list[str] = []
     document = 0
     for number, line in enumerate(lines, 1):
-        # cells lie between tabs, where there are some: then a token may hold a space
-        cells = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+        cells = _cells(line)
         begins = bool(cells) and cells[0] == _DOCUMENT
         if tokens and (begins or not any(cells)):
             yield {TOKENS: tokens, TAGS: tags, DOCUMENT: document}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -86,9 +86,7 @@ def formed(
         forms.add(form)
         given, answer = _fields(signature, form, table)
         names = [config.columns.get(one.name, one.name) for one in (given, answer)]
-        made, of_table = _formed(
-            form, table, given, names, scratch / f"formed-{number}", keeps_tools=config.tools
-        )
+        made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}", config)
         found.append((split, made))
         notices += [one for one in of_table if config.form is None or one.id != "data.row-form"]
     if _WITH_LESS_LIKED & forms:
@@ -160,12 +158,12 @@ def _fields(signature: Signature, form: RowForm, table: Table) -> tuple[Field, F
 
 
 def _formed(
-    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path, *, keeps_tools: bool
+    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path, config: DataConfig
 ) -> tuple[Table, list[Notice]]:
     columns = columns_of(form, table.columns)
     assert columns is not None
     spool = Spool(scratch, table.cells.limits)
-    taken = _reader(form, columns, given, keeps_tools=keeps_tools)
+    taken = _reader(form, columns, given, config)
     is_text = not is_dialogue(given)
     others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
     refused: tuple[dict[int, ValueProblem], dict[int, ValueProblem]] = ({}, {})  # inputs, answers
@@ -211,7 +209,7 @@ def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: i
 
 
 def _reader(
-    form: RowForm, columns: tuple[str, ...], given: Field, *, keeps_tools: bool
+    form: RowForm, columns: tuple[str, ...], given: Field, config: DataConfig
 ) -> Callable[[Row], Conversation]:
     """Return what reads a row of a form; a text, whose one turn is read, has no tools."""
     readers: Mapping[RowForm, Callable[[Row], Conversation]] = {
@@ -220,14 +218,14 @@ def _reader(
         RowForm.OPENAI: lambda row: of_turns(row, columns[0]),
         RowForm.PREFERENCE: of_preference,
         RowForm.VERDICT: lambda row: of_verdict(row, columns),
-        RowForm.IOB: lambda row: _of_tagged(row, *columns),
+        RowForm.IOB: lambda row: _of_tagged(row, columns, config.tags),
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }
     taken = readers[form]
     if form in (RowForm.IOB, RowForm.TEXT):
         return taken
     if is_dialogue(given):
-        return taken if keeps_tools else lambda row: _without_tools(taken(row))
+        return taken if config.tools else lambda row: _without_tools(taken(row))
     return lambda row: _as_text(_without_tools(taken(row)))
 
 
@@ -247,9 +245,10 @@ def _as_text(one: Conversation) -> Conversation:
     return replace(one, turns=[spoken[0]], dropped=dropped)
 
 
-def _of_tagged(row: Row, tokens: str, tags: str) -> Conversation:
+def _of_tagged(row: Row, columns: Sequence[str], names: Sequence[str]) -> Conversation:
     """Return the text of tagged tokens as what is asked, and its places as the answer."""
-    found = of_tagged(row[tokens], row[tags])
+    tokens, tags = columns
+    found = of_tagged(row[tokens], row[tags], names)
     turns = [{"role": USER, "content": found.text}]
     return Conversation(turns, None, places=found.places, astray=found.astray)
 

@@ -28,11 +28,14 @@ class TaggedText:
     astray: int
 
 
-def of_tagged(tokens: object, tags: object) -> TaggedText:
-    """Return the text of tokens and the places of their tags; raises ValueProblem for lists that are none of both."""
+def of_tagged(tokens: object, tags: object, names: Sequence[str] = ()) -> TaggedText:
+    """Return the text of tokens and the places of their tags; raises ValueProblem for lists that are none of both.
+
+    names: those of tags that are numbers, from 0 on.
+    """
     words = _strings(tokens)
     try:
-        marks = _strings(tags)
+        marks = _strings(_named(tags, names))
     except ValueProblem as problem:
         raise AnswerProblem(problem) from None
     if len(words) != len(marks):
@@ -53,6 +56,18 @@ def of_tagged(tokens: object, tags: object) -> TaggedText:
             places.append({"start": start, "end": start + len(word), "label": label})
         open_label = None if letter in _ALONE | _LAST else label
     return TaggedText(text, places, astray)
+
+
+def _named(tags: object, names: Sequence[str]) -> object:
+    """Return tags by their names, where they are numbers; raises ValueProblem for numbers without a name."""
+    numbers = list(tags) if isinstance(tags, list | tuple) else []
+    if not numbers or not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers):
+        return tags
+    if strange := next((one for one in numbers if not 0 <= one < len(names)), None):
+        raise ValueProblem("value.tag-number", number=strange, names=len(names) or None)
+    if not names:  # all of them are 0
+        raise ValueProblem("value.tag-number", number=0, names=None)
+    return [names[one] for one in numbers]
 
 
 def _strings(raw: object) -> list[str]:
