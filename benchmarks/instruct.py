@@ -9,9 +9,10 @@ rows and 4 pairs a step, loss on answers alone; every tenth row and every fourth
 
 Rates are rows (pairs) a CPU second, since others may use the machine, in the second pass over as many rows as
 `--steps` steps have, evenly spaced: all sides read the same rows, whatever the order. Evaluations and checkpoints do
-not count. Threads that wait for each other spend CPU time, so a shared machine is measured with one. TRL at its
-defaults, and tuned: no checkpointing of activations, rows grouped by length, references of pairs computed once, before
-the steps that are counted, as ours are.
+not count. Both sides reckon in `--precision`: bfloat16, as both come, or float32 where the cores do not have it.
+Threads that wait for each other spend CPU time, so a shared machine is measured with one. TRL at its defaults, and
+tuned: no checkpointing of activations, rows grouped by length, references of pairs computed once, before the steps
+that are counted, as ours are.
 
 `--minutes` minutes of all threads (0: none) give what is learned: each side takes as many steps as its own rate holds
 in that time, TRL tuned and at our learning rates, falling along a line after a rise of 10 %, and the weights of both

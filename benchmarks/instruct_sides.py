@@ -182,7 +182,8 @@ class Sides:
                 "steps": steps,
                 "threads": self.threads,
                 "folder": folder,
-                "settings": {"seed": seed, **settings},
+                # TRL takes bfloat16 unless told, also where the cores only emulate it
+                "settings": {"seed": seed, "bf16": self.precision == "bfloat16", **settings},
                 "template": JINJA,
                 "batch": BATCH[way],
                 "context": CONTEXT,

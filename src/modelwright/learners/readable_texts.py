@@ -21,6 +21,7 @@ from modelwright.core.units import format_quantity
 from modelwright.kinds.contract.common import Cut, Form
 from modelwright.learners.contract.spec import fields_of, form_of
 from modelwright.learners.weights.read_together import read_together
+from modelwright.learners.weights.tokenizer_files import tokenizer_in
 
 MOST_TOKENS = 512  # a longer text is cut, unless model.max_length asks for more and the encoder can
 WARNED, REFUSED = 0.1, 0.5  # share of a column that cannot be read; English questions have less than 0.001
@@ -94,7 +95,7 @@ def of_weights(
 
     together: whether texts are read in one sequence, which has room for all of them at once (`read_together`).
 
-    Nothing of a folder without a `tokenizer.json`, which only its own library can make; learning says it. Raises
+    Nothing of a folder whose tokenizer only its own library can make; learning says it. Raises
     ProjectError for a `max_length` that an encoder does not take: longer texts would only fail once they are served.
     """
     states: dict[str, object] = {}
@@ -106,13 +107,13 @@ def of_weights(
         most = positions(folder)
         if max_length is not None and max_length > most:
             raise ProjectError(Problem("plan.max-length", length=max_length, most=most))
-        if not (folder / "tokenizer.json").is_file():
+        if (tokenizer := tokenizer_in(folder)) is None:
             continue
         usual = min(most, MOST_TOKENS) if max_length is None else most
         most //= len(joined) if field.name in joined else 1
         limit = min(most, usual)
         given = {
-            "tokenizer": (folder / "tokenizer.json").read_bytes(),
+            "tokenizer": tokenizer,
             "max_length": max_length,
             "limit": limit,
         }

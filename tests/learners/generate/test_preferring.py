@@ -89,6 +89,14 @@ def test_the_loss_is_of_what_changed_since_before_learning(weights: Path) -> Non
     assert keeping.loss(known, np.array([0]), 0, 0).item() == pytest.approx(np.log(2) + 2 * own, abs=1e-5)
 
 
+def test_of_no_pairs_there_is_nothing_to_know(weights: Path) -> None:
+    read = DecoderWeights.read(weights)
+    objective = PreferenceObjective(llama.built(read.config, read.tensors), 0.5, 0.0, "float32", "cpu")
+    known = preferring.with_reference(objective, PairRows(TokenRows([]), TokenRows([])))
+    assert known.reference.shape == (0, 2)
+    assert list(objective.held(known)) == []
+
+
 @pytest.mark.parametrize("train", ["full", "lora"])
 def test_chosen_answers_are_preferred_and_a_kill_changes_no_bit(
     weights: Path, tmp_path: Path, train: str

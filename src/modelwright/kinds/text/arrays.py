@@ -204,8 +204,10 @@ class TextArrays(Arrays[AnyTextState, str]):
         if isinstance(state, TermsState):
             return _terms.unknown_share(values, state)
         foreign = _scripts.foreign_share((value or "" for value in values), state.scripts)
-        unknown = json.loads(state.tokenizer)["model"].get("unk_token")
-        place = state.built.token_to_id(unknown) if unknown is not None else None
+        model = json.loads(state.tokenizer)["model"]
+        unknown = model.get("unk_token")
+        # of pieces by likelihood (Unigram) the place itself stands there
+        place = state.built.token_to_id(unknown) if unknown is not None else model.get("unk_id")
         if place is None:
             return foreign
         encodings = state.built.encode_batch_fast([value or "" for value in values], add_special_tokens=False)

@@ -89,7 +89,7 @@ class CausalObjective:
 
     def shared(self, lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Yield the parts of a step, of which each process reads some."""
-        rows = -(-len(batch) // self._shares)
+        rows = max(1, -(-len(batch) // self._shares))  # of none there is no part
         for begin in range(0, len(batch), rows):
             yield from self.cut(lengths, batch[begin : begin + rows])
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 
 from modelwright.core.messages import Problem, ProjectError
 from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders import llama
 from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
+from modelwright.learners.weights.tokenizer_files import ids_of
 
 
 def check(weights: DecoderWeights, shown: str) -> None:
@@ -44,15 +44,15 @@ def _of_tensors(weights: DecoderWeights, shape: DecoderShape) -> list[Problem]:
 
 def _of_tokenizer(weights: DecoderWeights, shape: DecoderShape, shown: str) -> list[Problem]:
     try:
-        words = Tokenizer.from_buffer(weights.tokenizer).get_vocab(with_added_tokens=True)
-    except Exception as error:  # the library raises plain Exception
-        return [Problem("generate.tokenizer", path=shown, reason=str(error)[:200])]
-    if not words:
-        return [Problem("generate.tokenizer", path=shown, tokens=0, words=shape.words)]
-    if max(words.values()) >= shape.words:
-        return [Problem("generate.tokenizer", path=shown, tokens=max(words.values()) + 1, words=shape.words)]
+        count, highest = ids_of(weights.tokenizer)
+    except ValueError as error:
+        return [Problem("pretrained.tokenizer", path=shown, reason=str(error)[:200])]
+    if not count:
+        return [Problem("pretrained.tokenizer", path=shown, tokens=0, words=shape.words)]
+    if highest >= shape.words:
+        return [Problem("pretrained.tokenizer", path=shown, tokens=highest + 1, words=shape.words)]
     if beyond := [one for one in weights.ends if not 0 <= one < shape.words]:
-        return [Problem("generate.tokenizer", path=shown, end=beyond[0], words=shape.words)]
+        return [Problem("pretrained.tokenizer", path=shown, end=beyond[0], words=shape.words)]
     return []
 
 

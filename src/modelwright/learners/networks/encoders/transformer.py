@@ -21,7 +21,9 @@ from modelwright.core.messages import Problem, ProjectError
 from modelwright.learners.networks.encoders.contract import Encoder, Loaded, Positions, PretrainedType
 from modelwright.learners.readable_texts import MOST_TOKENS
 from modelwright.learners.weights import conversion
+from modelwright.learners.weights.tokenizer_files import ids_of, tokenizer_in
 
+_LEAST_SHARE = 0.5  # of the words that weights know; a tokenizer that has fewer is another's, or empty
 _POOLING = Path("1_Pooling/config.json")  # where sentence encoders say how they are pooled
 
 
@@ -153,6 +155,7 @@ def read(folder: Path, pooling: str | None = None) -> Pretrained:
         config = _config(folder)
         transformer = _weights(folder)
         tokenizer = _tokenizer(folder)
+    _require_of_one(tokenizer, transformer, folder)
     return Pretrained(
         transformer=prepare(transformer),
         config=json.loads(json.dumps(config)),  # as it will be read again: class numbers become text
@@ -243,12 +246,24 @@ def _loaded(place: Path, folder: Path) -> nn.Module:
 
 
 def _tokenizer(folder: Path) -> bytes:
-    file = folder / "tokenizer.json"
-    if file.is_file():
-        return file.read_bytes()
+    if (found := tokenizer_in(folder)) is not None:
+        return found
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
     text: str = tokenizer.backend_tokenizer.to_str()
     return text.encode()
+
+
+def _require_of_one(tokenizer: bytes, transformer: nn.Module, folder: Path) -> None:
+    """Raise ProjectError for a tokenizer whose tokens the weights do not know, or know far more than it has."""
+    words = len(cast("nn.Embedding", cast("Any", transformer).get_input_embeddings()).weight)
+    try:
+        count, highest = ids_of(tokenizer)
+    except ValueError as error:
+        fault = Problem("pretrained.tokenizer", path=str(folder), reason=str(error)[:200])
+        raise ProjectError(fault) from None
+    if highest >= words or count < _LEAST_SHARE * words:
+        tokens = highest + 1 if highest >= words else count
+        raise ProjectError(Problem("pretrained.tokenizer", path=str(folder), tokens=tokens, words=words))
 
 
 def _pooling(folder: Path) -> str:
