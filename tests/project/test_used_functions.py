@@ -28,7 +28,7 @@ FIND, ASSIST, _, _, WRITE, WRITTEN = (
 )
 SHELL, WRITING = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 FINDING = (Path(__file__).parents[2] / "docs" / "finding.md").read_text("utf-8")
-SAME, RERANK = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", FINDING, re.DOTALL)[1:])
+SAME, RERANK = (yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", FINDING, re.DOTALL)[2:])
 POLICY = {
     "function": "decide(confidence: number, follow_ups: number) -> act: category",
     "data": {"source": "acts.csv"},

@@ -27,14 +27,15 @@ def of_data(opened: Opened) -> Sources:
     from modelwright.tables.sources import Resolved, resolved
 
     found = resolved(opened.file.data.splits, opened.folder)
-    if (corpus := opened.file.data.corpus) is not None:
-        # apart: a table of questions and answers may be both rows and corpus
-        passages = resolved({"corpus": corpus.source}, opened.folder)
-        found = Resolved(
-            {**found.files, **passages.files},
-            (*found.tried, *passages.tried),
-            {**found.patterns, **passages.patterns},
-        )
+    for name, beside in (("corpus", opened.file.data.corpus), ("queries", opened.file.data.queries)):
+        if beside is not None:
+            # apart: a table of questions and answers may be both rows and corpus
+            more = resolved({name: beside.source}, opened.folder)
+            found = Resolved(
+                {**found.files, **more.files},
+                (*found.tried, *more.tried),
+                {**found.patterns, **more.patterns},
+            )
     every = list(dict.fromkeys(file for files in found.files.values() for file in files))
     paths = dict.fromkeys(path for file in every if file.files is None for path in (file.path, *file.beside))
     sets: dict[str, Mapping[str, str]] = {

@@ -145,12 +145,29 @@ class CorpusConfig(BaseModel):
     id: str | None = Field(
         None,
         min_length=1,
-        description="the column of their ids, which truths name; by default `id`, or `key`",
+        description="the column of their ids, which truths name; by default `id`, `key`, `_id`, `docid`, `doc_id`, "
+        "`pid`, `corpus_id` or `corpus-id`",
     )
-    passage: str | None = Field(
+    passage: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        description="the column of their texts, or several, whose texts are joined (`[title, text]`); "
+        "by default `passage`, `text`, `answer` or `content`",
+    )
+
+
+class QueriesConfig(BaseModel):
+    """The texts of questions that rows name by their ids."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Sources = Field(description="where the questions lie: sources as those of rows")
+    id: str | None = Field(
         None,
         min_length=1,
-        description="the column of their texts; by default `passage`, `text`, `answer` or `content`",
+        description="the column of their ids, which rows name; by default `id`, `_id`, `qid`, `query_id` or `query-id`",
+    )
+    text: str | None = Field(
+        None, min_length=1, description="the column of their texts; by default `text`, `query` or `question`"
     )
 
 
@@ -202,6 +219,11 @@ class DataConfig(BaseModel):
         None,
         description="the passages from which an output of the kind `choice` is chosen: a source, or "
         "`{source: …, id: …, passage: …}`; see finding.md",
+    )
+    queries: Annotated[QueriesConfig | None, BeforeValidator(_as_corpus)] = Field(
+        None,
+        description="the questions, where rows are judgements that name a question and a passage by their ids "
+        "(query-id, corpus-id, score): a source, or `{source: …, id: …, text: …}`; see finding.md",
     )
     columns: Mapping[str, str] = Field(
         {}, description="name in the signature: name in the data, where the two differ"

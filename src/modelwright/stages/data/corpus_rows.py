@@ -25,7 +25,10 @@ from modelwright.tables.table import Table
 MOST_CHARACTERS = 100_000  # of a passage, as of a text
 MOST_ID_CHARACTERS = 1_000
 _SHOWN = 5
-_IDS, _PASSAGES = ("id", "key"), ("passage", "text", "answer", "content")  # columns that need not be named
+# columns that need not be named
+_IDS = ("id", "key", "_id", "docid", "doc_id", "pid", "passage_id", "corpus_id", "corpus-id")
+_PASSAGES = ("passage", "text", "answer", "content")
+_TITLE = "title"
 
 
 @dataclass
@@ -39,12 +42,14 @@ class _Read:
     twice: dict[str, None] = field(default_factory=dict)
     repeated: int = 0
     refused: list[tuple[str, ValueProblem]] = field(default_factory=list)
+    titled: list[tuple[str, str]] = field(default_factory=list)  # files with a title that is not read
 
-    def add(self, raw_id: object, raw_passage: object, place: str) -> None:
-        """Take a row in."""
+    def add(self, raw_id: object, raw_texts: Sequence[object], place: str) -> None:
+        """Take a row in, whose passage may be texts of several columns."""
         try:
             one = canonical(_text(raw_id), most_characters=MOST_ID_CHARACTERS)
-            passage = canonical(_text(raw_passage), most_characters=MOST_CHARACTERS)
+            texts = " ".join(filter(str.strip, map(_text, raw_texts)))
+            passage = canonical(texts, most_characters=MOST_CHARACTERS)
         except ValueProblem as problem:
             self.refused.append((place, problem))
             return
@@ -85,9 +90,11 @@ def read_corpus(
             columns = _columns(table, config)
             row = 0
             for chunk in table.chunks(tuple(dict.fromkeys(columns))):
-                for raw_id, passage in zip(*(chunk[one].to_list() for one in columns), strict=True):
+                for raw_id, *texts in zip(*(chunk[one].to_list() for one in columns), strict=True):
                     row += 1
-                    found.add(raw_id, passage, str(Phrase("place.row", file=table.name, row=row)))
+                    found.add(raw_id, texts, str(Phrase("place.row", file=table.name, row=row)))
+            if not config.corpus.passage and _TITLE in table.columns:
+                found.titled.append((table.name, columns[1]))
             task.advance(note=f"{len(found.ids):,}")
     _require(found, config)
     corpus = Corpus(found.ids, found.passages)
@@ -105,30 +112,34 @@ def _text(cell: object) -> str:
     raise ValueProblem("value.not-a-text", shown=repr(cell)[:60])
 
 
-def _columns(table: Table, config: DataConfig) -> tuple[str, str]:
-    """Return the columns of ids and of passages; raises DataError with both that are not there."""
+def _columns(table: Table, config: DataConfig) -> tuple[str, ...]:
+    """Return the column of ids and those of passages; raises DataError with all that are not there."""
     assert config.corpus is not None
-    problems, found = [], []
-    for key, stated, usual in (
-        ("id", config.corpus.id, _IDS),
-        ("passage", config.corpus.passage, _PASSAGES),
-    ):
-        name = stated or next((one for one in usual if one in table.columns), usual[0])
-        if name not in table.columns:
-            problems.append(
-                Problem(
-                    "corpus.no-column",
-                    file=table.name,
-                    key=key,
-                    column=name,
-                    near=did_you_mean(name, list(table.columns)),
-                    columns=list(table.columns),
-                )
-            )
-        found.append(name)
+    stated = config.corpus
+    wanted = [
+        ("id", stated.id or first_of(_IDS, table)),
+        *(("passage", one) for one in stated.passage or (first_of(_PASSAGES, table),)),
+    ]
+    problems = [
+        Problem(
+            "corpus.no-column",
+            file=table.name,
+            key=key,
+            column=name,
+            near=did_you_mean(name, list(table.columns)),
+            columns=list(table.columns),
+        )
+        for key, name in wanted
+        if name not in table.columns
+    ]
     if problems:
         raise DataError(problems)
-    return found[0], found[1]
+    return tuple(name for _, name in wanted)
+
+
+def first_of(usual: Sequence[str], table: Table) -> str:
+    """Return the first of the usual names that a table has; else the first."""
+    return next((one for one in usual if one in table.columns), usual[0])
 
 
 def _require(found: _Read, config: DataConfig) -> None:
@@ -152,6 +163,9 @@ def _require(found: _Read, config: DataConfig) -> None:
 
 
 def _notices(found: _Read, corpus: Corpus) -> Iterator[Notice]:
+    for file, column in found.titled:
+        line = setting("data.corpus.passage", [_TITLE, column])
+        yield Notice("corpus.title-unread", file=file, column=column, line=line)
     left_out = len(found.blank) + len(found.refused)
     if left_out:
         yield Notice("corpus.left-out", count=left_out, line=setting("data.invalid", "error"))

@@ -44,7 +44,8 @@ from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.corpus_rows import named, read_corpus
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
-from modelwright.stages.data.forms.formed_tables import formed
+from modelwright.stages.data.forms.formed_tables import FormedTables, formed
+from modelwright.stages.data.forms.judged_pairs import joined
 from modelwright.stages.data.identify import Identity, identify
 from modelwright.stages.data.kept import KeptReader, written_fields
 from modelwright.stages.data.layout import Layout, layout
@@ -94,7 +95,7 @@ def make(
     limits: Limits,
 ) -> JsonObject:
     """Do what `data` does, with a folder for what is only needed meanwhile. What is written depends on no limit."""
-    in_form = formed(signature, config, _tables(config, folder, progress, scratch, limits), scratch)
+    in_form = _in_form(signature, config, folder, progress, scratch, limits)
     rows = RawRows(in_form.tables)
     of_rows = config = in_form.config
     cut = None if config.window is None else windowed(signature, config, rows, scratch, limits)
@@ -241,6 +242,16 @@ def _summary(counts: Counts) -> JsonObject:
         for one in counts.sources
     ]
     return summary
+
+
+def _in_form(
+    signature: Signature, config: DataConfig, folder: Path, progress: Progress, scratch: Path, limits: Limits
+) -> FormedTables:
+    """Return the tables of all sources with the columns of the function."""
+    tables = _tables(config, folder, progress, scratch, limits)
+    tables, of_queries = joined(signature, config, tables, folder, scratch, limits, progress)
+    found = formed(signature, config, tables, scratch)
+    return replace(found, notices=(*of_queries, *found.notices))
 
 
 def _tables(
