@@ -59,6 +59,10 @@ FORMED: dict[str, tuple[Any, list[str]]] = {
         lambda n: {"instruction": f"把 {n} 翻倍", "input": f"{n}", "output": f"是 {2 * n}"},
         ["把 3 翻倍\n3"],
     ),
+    "completion": (
+        lambda n: {"prompt": turns("Hello", "Yes?", f"{n}?"), "completion": turns("", f"是 {2 * n}")[1:]},
+        ["Hello", "Yes?", "3?"],
+    ),
     "sharegpt": (
         lambda n: {"conversations": shared("你好", "在", f"{n}?", f"是 {2 * n}")},
         ["你好", "在", "3?"],
@@ -114,6 +118,94 @@ def test_a_label_that_is_no_verdict_is_a_column_like_any_other(tmp_path: Path) -
     rows, notices = read(tmp_path, [{**FORMED["alpaca"][0](n), "label": "maths"} for n in range(ROWS)])
     assert notices["data.row-form"].values["form"] == "alpaca"
     assert "rejected" not in rows[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        (("prompt", "completion"), "completion"),
+        (("question", "answer"), "completion"),
+        (("query", "response"), "completion"),
+        (("instruction", "response"), "alpaca"),
+    ],
+)
+def test_a_prompt_and_its_answer_stand_in_two_columns(
+    tmp_path: Path, columns: tuple[str, str], wanted: str
+) -> None:
+    rows = [dict(zip(columns, (f"{n}?", f"A {n}"), strict=True)) for n in range(ROWS)]
+    for function, before in ((CHAT, turns("3?")), ("say(message: text) -> reply: text", "3?")):
+        found, notices = read(tmp_path, rows, function)
+        assert notices["data.row-form"].values["form"] == wanted
+        row = of_answer(found, "A 3")
+        assert row["messages" if function == CHAT else "message"] == before
+
+
+def test_what_an_instruction_is_about_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    rows = [{"instruction": f"Double {n}", "context": "Numbers.", "response": f"A {n}"} for n in range(ROWS)]
+    found, _ = read(tmp_path, rows)
+    assert of_answer(found, "A 3")["messages"] == turns("Double 3\nNumbers.")
+
+
+CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
+FUNCTION = {"name": "add", "description": "Adds.", "parameters": {"type": "object"}}
+STATED = {"name": "add", "arguments": {"a": 1}}
+CALLED: dict[str, Row] = {
+    "sharegpt": {"from": "function_call", "value": json.dumps(STATED)},
+    "several": {"from": "function_call", "value": json.dumps([STATED])},
+    "part": {"role": "assistant", "content": [{"type": "tool_call", "value": json.dumps(STATED)}]},
+    "protocol": {"role": "assistant", "content": None, "tool_calls": [{"function": STATED}]},
+    "first protocol": {"role": "assistant", "function_call": {"name": "add", "arguments": '{"a": 1}'}},
+}
+
+
+@pytest.mark.parametrize(
+    "tools", [[FUNCTION], json.dumps([FUNCTION]), [{"type": "function", "function": FUNCTION}]]
+)
+@pytest.mark.parametrize("form", CALLED)
+def test_a_call_is_one_however_it_is_written(tmp_path: Path, form: str, tools: Any) -> None:
+    named = "functions" if form == "first protocol" else "tools"
+    rows = [
+        {
+            "conversations": [
+                {"from": "human", "value": f"{n}?"},
+                CALLED[form],
+                {"from": "observation", "value": "2"},
+                {"from": "gpt", "value": f"A {n}"},
+            ],
+            named: tools,
+        }
+        for n in range(ROWS)
+    ]
+    found, notices = read(tmp_path, rows)
+    assert "data.form-dropped" not in notices
+    offered, asked, called, result = of_answer(found, "A 3")["messages"]
+    assert json.loads(offered["content"]) == [{"type": "function", "function": FUNCTION}]
+    assert (asked["content"], called["content"], result["content"]) == ("3?", CALL, "2")
+
+
+def test_what_stands_like_a_call_and_is_none_stays_a_text(tmp_path: Path) -> None:
+    odd = {"from": "function_call", "value": "add(1)"}
+    rows = [{"conversations": [*shared(f"{n}?"), odd, *shared("so", f"A {n}")]} for n in range(ROWS)]
+    found, _ = read(tmp_path, rows)
+    assert of_answer(found, "A 3")["messages"][1]["content"] == "add(1)"
+
+
+def test_answers_that_are_not_to_be_learned_are_counted(tmp_path: Path) -> None:
+    for name, zero in (("weight", 0), ("loss_weight", 0.0)):
+        spoken = [{**one, name: zero if at == 1 else 1} for at, one in enumerate(turns("a", "b", "c", "d"))]
+        rows = [{"messages": [{**spoken[0], "content": f"{n}?"}, *spoken[1:]]} for n in range(ROWS)]
+        _, notices = read(tmp_path, rows)
+        said = notices["data.form-dropped"].values
+        assert (said["name"], said["count"]) == (f"{name}: 0", ROWS)
+
+
+def test_preferences_that_are_one_text_each_are_parted_into_turns(tmp_path: Path) -> None:
+    begin = "\n\nHuman: {n}?\n\nAssistant: Yes?\n\nHuman: Go on\n\nAssistant:"
+    rows = [{one: f"{begin.format(n=n)} {one} {n}" for one in ("chosen", "rejected")} for n in range(ROWS)]
+    found, _ = read(tmp_path, rows)
+    row = of_answer(found, "chosen 3")
+    assert row["messages"] == turns("3?", "Yes?", "Go on")
+    assert row["rejected"] == "rejected 3"
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,7 @@ class DataConfig(BaseModel):
         None,
         description="how rows of texts are written: `alpaca` (instruction, input, output), `sharegpt` "
         "(conversations), `openai` (messages), `preference` (chosen, rejected), `verdict` (an answer and its label), "
+        "`completion` (prompt, completion), "
         "`text` (documents), `iob` (tokens, tags), `columns` (as the signature names them); by default recognised "
         "where a table lacks a column of the function; see writing.md and reading-texts.md",
     )

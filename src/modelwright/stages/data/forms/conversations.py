@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,8 +18,13 @@ Row = Mapping[str, object]
 Turn = dict[str, str]
 _TAKE_TURNS = (USER, ASSISTANT)
 _WHO, _WHAT = ("role", "from"), ("content", "value")
-_READ_PARTS = ("text", "tool_call")  # of a content in parts; a call is JSON already
-_PROMPTS = ("prompt", "question", "instruction")  # a text before an answer of its own column
+_TEXT, _CALL = "text", "tool_call"  # parts of a content that are read
+_CALLERS = ("function_call", "tool_call")  # roles whose whole content is a call, as ShareGPT has them
+_WEIGHTS = ("weight", "loss_weight")  # 0: this answer is not to be learned, which nothing here can say
+_TOOLS = ("tools", "functions")
+_PROMPTS = ("prompt", "question", "query", "instruction")  # a text before an answer of its own column
+# How preferences of people are published as one text (Bai et al. 2022, hh-rlhf).
+_SPOKEN = re.compile(r"\n\n(Human|Assistant): ?")
 _VERDICTS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
@@ -51,36 +57,47 @@ class _Turns:
         if not isinstance(raw, Mapping):
             raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
         who = role(_first(raw, _WHO), place)
-        content = "\n".join(self._parts(_first(raw, _WHAT))).strip()
-        text = with_calls(content, list(_calls(raw.get("tool_calls"), place)))
+        stated = str(_first(raw, _WHO)).strip().lower()
+        parts = list(self._parts(_first(raw, _WHAT), _CALL if stated in _CALLERS else _TEXT))
+        made = [(_written_calls(text, place) if kind == _CALL else [], text) for kind, text in parts]
+        calls = [call for found, _ in made for call in found]
+        calls += _calls(raw.get("tool_calls"), place)
+        calls += _calls([one] if isinstance(one := raw.get("function_call"), Mapping) else None, place)
+        text = with_calls("\n".join(text for found, text in made if not found).strip(), calls)
+        if who == ASSISTANT:
+            self.dropped += [f"{name}: 0" for name in _WEIGHTS if raw.get(name) == 0]
         if not text and who != TOOL:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=who)
         self.turns.append({"role": who, "content": text})
 
-    def _parts(self, content: object) -> Iterator[str]:
-        """Yield the texts of a content, which may have parts; other parts (reasoning, pictures) are named."""
+    def _parts(self, content: object, usual: str) -> Iterator[tuple[str, str]]:
+        """Yield the texts of a content, which may have parts, and what they are; others (pictures) are named."""
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
-                yield part
+                yield usual, part
             elif isinstance(part, Mapping):
                 text = next((part[one] for one in ("text", "value") if isinstance(part.get(one), str)), None)
-                if part.get("type", "text") in _READ_PARTS and isinstance(text, str):
-                    yield text
+                if (kind := part.get("type", _TEXT)) in (_TEXT, _CALL) and isinstance(text, str):
+                    yield str(kind), text
                 else:
                     self.dropped.append(str(part.get("type")))
 
 
 def of_alpaca(row: Row) -> Conversation:
-    """Read an instruction, an input and an output; `system` and `history`, pairs of what was asked and answered."""
+    """Read an instruction, an input and an output; `system` and `history`, pairs of what was asked and answered.
+
+    Also a `context` and a `response` in their place (Dolly).
+    """
     found = _Turns()
     _begin(found, row)
     for pair in _listed(row.get("history")):
         both = pair if isinstance(pair, list) and len(pair) == len(_TAKE_TURNS) else (pair, None)
         for who, text in zip(_TAKE_TURNS, both, strict=True):
             found.add({"role": who, "content": text})
-    texts = [one.strip() for name in ("instruction", "input") if isinstance(one := row.get(name), str)]
+    names = ("instruction", "input", "context")
+    texts = [one.strip() for name in names if isinstance(one := row.get(name), str)]
     found.add({"role": USER, "content": "\n".join(filter(None, texts))})
-    return _whole(found, _text(row.get("output")), None, row)
+    return _whole(found, _text(_first(row, ("output", "response"))), None, row)
 
 
 def of_turns(row: Row, column: str) -> Conversation:
@@ -97,6 +114,12 @@ def of_preference(row: Row) -> Conversation:
     chosen, rejected = (_answer(row, name) for name in ("chosen", "rejected"))
     found = _turns_before(row, chosen, rejected)
     return _whole(found, chosen.answer, rejected.answer, row)
+
+
+def of_completion(row: Row, columns: Sequence[str]) -> Conversation:
+    """Read a prompt and its answer, each a text or turns, from two columns."""
+    stated = _answer(row, columns[-1])
+    return _whole(_turns_before(row, stated), stated.answer, None, row)
 
 
 def of_verdict(row: Row, columns: Sequence[str]) -> Conversation:
@@ -146,6 +169,8 @@ def _turns_before(row: Row, *answers: Conversation) -> _Turns:
 def _answer(row: Row, name: str) -> Conversation:
     """Return an answer, and the turns before it where they stand with it."""
     raw = row.get(name) if row.get(name) is not None else row.get(f"{name}_messages")
+    if isinstance(raw, str) and (spoken := _SPOKEN.split(raw))[0] == "" and len(spoken) > 1:
+        raw = [{"role": who, "content": text} for who, text in zip(spoken[1::2], spoken[2::2], strict=True)]
     if isinstance(raw, str) or raw is None:
         return Conversation([], _text(raw))
     found = _Turns()
@@ -203,21 +228,45 @@ def _calls(raw: object, place: int) -> Iterator[ToolCall]:
     """Yield the calls of tools in a turn; raises ValueProblem for what is none."""
     for call in raw if isinstance(raw, list) else ():
         function = call.get("function", call) if isinstance(call, Mapping) else {}
-        name, arguments = function.get("name"), arguments_of(function.get("arguments"))
+        name, arguments = function.get("name"), arguments_of(_first(function, ("arguments", "parameters")))
         if not isinstance(name, str) or not name or arguments is None:
             raise ValueProblem("value.not-a-call", place=place, shown=shown(call))
         yield ToolCall(name, arguments)
 
 
+def _written_calls(text: str, place: int) -> list[ToolCall]:
+    """Return the calls that a text is the JSON of, one or a list; none where it is something else."""
+    try:
+        stated = json.loads(text)
+        return list(_calls(stated if isinstance(stated, list) else [stated], place))
+    except (ValueError, RecursionError, ValueProblem):
+        return []
+
+
 def _offered(row: Row) -> tuple[list[Turn], list[str]]:
     """Return the turn that holds a row's tools, and the name of what of them is not read."""
-    stated = row.get("tools")
+    name = next((one for one in _TOOLS if row.get(one) is not None), TOOLS)
+    stated = row.get(name)
     if stated in (None, "", "[]", []):
         return [], []
     try:
-        return [{"role": TOOLS, "content": text_of(tools_of(stated))}], []
+        return [{"role": TOOLS, "content": text_of(tools_of(_as_functions(stated)))}], []
     except ValueProblem:
-        return [], ["tools"]
+        return [], [name]
+
+
+def _as_functions(stated: object) -> object:
+    """Return tools as the protocol has them; ShareGPT, and the protocol's first form, name functions alone."""
+    try:
+        stated = json.loads(stated) if isinstance(stated, str) else stated
+    except (ValueError, RecursionError):
+        return stated
+    return [
+        {"type": "function", "function": one}
+        if isinstance(one, Mapping) and "name" in one and "function" not in one
+        else one
+        for one in (stated if isinstance(stated, list) else [stated])
+    ]
 
 
 def _listed(raw: object) -> Sequence[object]:

@@ -22,6 +22,7 @@ from modelwright.stages.data.forms.conversations import (
     Conversation,
     Row,
     of_alpaca,
+    of_completion,
     of_preference,
     of_turns,
     of_verdict,
@@ -218,6 +219,7 @@ def _reader(
         RowForm.OPENAI: lambda row: of_turns(row, columns[0]),
         RowForm.PREFERENCE: of_preference,
         RowForm.VERDICT: lambda row: of_verdict(row, columns),
+        RowForm.COMPLETION: lambda row: of_completion(row, columns),
         RowForm.IOB: lambda row: _of_tagged(row, columns, config.tags),
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }

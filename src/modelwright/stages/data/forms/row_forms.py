@@ -16,6 +16,7 @@ class RowForm(StrEnum):
     OPENAI = "openai"
     PREFERENCE = "preference"
     VERDICT = "verdict"
+    COMPLETION = "completion"
     IOB = "iob"
     TEXT = "text"
 
@@ -34,10 +35,11 @@ _NEEDED: Mapping[RowForm, tuple[tuple[str, ...], ...]] = {
             *product(("prompt", "question"), ("completion", "answer", "response")),
         )
     ),
-    RowForm.ALPACA: (("instruction", "output"),),
+    RowForm.ALPACA: (("instruction", "output"), ("instruction", "response")),
     # before the next: beside messages, a column `conversation` says to which dialogue a row belongs
     RowForm.OPENAI: (("messages",),),
     RowForm.SHAREGPT: (("conversations",), ("conversation",)),
+    RowForm.COMPLETION: tuple(product(("prompt", "question", "query"), ("completion", "response", "answer"))),
     RowForm.IOB: tuple(
         (tokens, tags) for tokens in ("tokens", "words") for tags in ("ner_tags", "tags", "labels", "ner")
     ),
