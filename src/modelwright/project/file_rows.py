@@ -43,16 +43,23 @@ def read(path: Path, config: DataConfig) -> FileRows:
         found = _json_lines(text_of(path, config), path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
-        found = _delimited(text_of(path, config), path.name, apart, config.skip_lines)
+        found = _delimited(text_of(path, config), path.name, apart, config)
     require_rows(found.table, found.broken)
     return found
 
 
-def _delimited(text: str, name: str, separator: str | None, skip: int | None) -> FileRows:
+def _delimited(text: str, name: str, separator: str | None, config: DataConfig) -> FileRows:
     numbers: list[int] = []
     broken: list[int] = []
     with long_cells():
-        rows, lines = begun(text, name=name, separator=separator, skip=skip)
+        rows, lines = begun(
+            text,
+            name=name,
+            separator=separator,
+            skip=config.skip_lines,
+            header=config.header,
+            quotes=config.quotes,
+        )
         cells: list[list[str]] = [[] for _ in rows.header.names]
         before = 0
         for row in rows.read(lines):

@@ -30,7 +30,14 @@ def read(path: Path, config: DataConfig) -> PlainTable:
         table = objects.parse_lines(text, name=path.name)
     else:
         apart = config.separator or ("\t" if ending == ".tsv" else None)
-        table = delimited.parse(text, name=path.name, separator=apart, skip=config.skip_lines)
+        table = delimited.parse(
+            text,
+            name=path.name,
+            separator=apart,
+            skip=config.skip_lines,
+            header=config.header,
+            quotes=config.quotes,
+        )
     require_rows(table)
     return table
 

@@ -11,7 +11,7 @@ import csv
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -25,7 +25,7 @@ from modelwright.tables.bounds import (
     too_many_columns,
 )
 from modelwright.tables.plain import PlainTable
-from modelwright.tables.start import SNIFFED_CHARACTERS, looks_like_data, start_of
+from modelwright.tables.start import SNIFFED_CHARACTERS, begins_with_names, looks_like_data, quoting, start_of
 
 SHOWN_ROWS = 5
 SHOWN_CELLS = 5
@@ -48,7 +48,8 @@ class DelimitedRows:
     """Reads rows of cells, and counts what it has read: `row` rows after the header, `line` lines of the file.
 
     Rows whose width is not the header's are counted in `bad`, and left out; `trailing` are those with empty cells
-    beyond the header's, which are cut off.
+    beyond the header's, which are cut off. quotes: whether they enclose cells; swallowed: rows with a cell that holds
+    a line break and a tab, where tabs separate.
     """
 
     name: str
@@ -59,6 +60,8 @@ class DelimitedRows:
     bad: int = 0
     trailing: int = 0
     most_columns: int = MOST_COLUMNS
+    quotes: bool = True
+    swallowed: int = 0
     shown: list[Phrase] = field(default_factory=list)
 
     def skip(self, lines: Iterable[str], count: int) -> None:
@@ -89,6 +92,8 @@ class DelimitedRows:
             if len(row) > width and not any(row[width:]):
                 del row[width:]
                 self.trailing += 1
+            if self.separator == "\t" and any("\n" in cell and "\t" in cell for cell in row):
+                self.swallowed += 1
             if len(row) == width:
                 yield row
             else:
@@ -113,7 +118,9 @@ class DelimitedRows:
 
     def _cells(self, lines: Iterable[str], *, header: bool) -> Iterator[list[str]]:
         before = self.line
-        reader = csv.reader(iter(lines), delimiter=self.separator, strict=True)
+        reader = csv.reader(
+            iter(lines), delimiter=self.separator, strict=True, quoting=quoting(quotes=self.quotes)
+        )
         while True:
             begin = self.line + 1
             try:
@@ -138,14 +145,22 @@ class DelimitedRows:
                 yield row
 
 
-def parse(text: str, *, name: str, separator: str | None, skip: int | None = None) -> PlainTable:
+def parse(
+    text: str,
+    *,
+    name: str,
+    separator: str | None,
+    skip: int | None = None,
+    header: Sequence[str] = (),
+    quotes: bool = True,
+) -> PlainTable:
     """Return the table of a text with a header row; blank lines are skipped, cells are untouched text.
 
     Raises DataError for an empty text, a header that repeats a name, broken quoting and rows with too few or too
     many cells.
     """
     with long_cells():
-        rows, lines = begun(text, name=name, separator=separator, skip=skip)
+        rows, lines = begun(text, name=name, separator=separator, skip=skip, header=header, quotes=quotes)
         good = list(rows.read(lines))
     rows.finish()
     names = rows.header.names
@@ -155,14 +170,28 @@ def parse(text: str, *, name: str, separator: str | None, skip: int | None = Non
 
 
 def begun(
-    text: str, *, name: str, separator: str | None, skip: int | None
+    text: str,
+    *,
+    name: str,
+    separator: str | None,
+    skip: int | None,
+    header: Sequence[str] = (),
+    quotes: bool = True,
 ) -> tuple[DelimitedRows, io.StringIO]:
-    """Return the rows of a whole text, of which the header is read, and the lines that follow it."""
+    """Return the rows of a whole text, of which the header is read, and the lines that follow it.
+
+    header: the names of columns, where the first row holds none of them; quotes: whether they enclose cells.
+    """
     first = text[:SNIFFED_CHARACTERS]
-    start = start_of(first, whole=len(text) <= SNIFFED_CHARACTERS, separator=separator, skip=skip)
-    rows, lines = DelimitedRows(name, start.separator), io.StringIO(text, newline="")
+    whole = len(text) <= SNIFFED_CHARACTERS
+    start = start_of(first, whole=whole, separator=separator, skip=skip, header=header, quotes=quotes)
+    rows = DelimitedRows(name, start.separator, quotes=quotes)
+    lines = io.StringIO(text, newline="")
     rows.skip(lines, start.lines)
-    rows.read_header(lines)
+    if header and not begins_with_names(first, start, header, quotes=quotes):
+        rows.header = Header(tuple(header))
+    else:
+        rows.read_header(lines)
     return rows, lines
 
 

@@ -18,13 +18,13 @@ BATCH_CELLS = 2_000_000  # or fewer rows, where they are wide
 def read_blocks(text: TextBlocks, rows: DelimitedRows) -> Iterator[pl.DataFrame]:
     """Yield the rows below the header as columns of text; raises DataError for a quote that is broken.
 
-    Up to the first quotation mark, a block is a rectangle of cells between separators and line feeds, and Polars
-    splits it. From there on a cell may hold line breaks and reach over blocks, so the standard library's reader
-    goes on to the end.
+    Up to the first quotation mark that may enclose a cell, a block is a rectangle of cells between separators and line
+    feeds, and Polars splits it. From there on a cell may hold line breaks and reach over blocks, so the standard
+    library's reader goes on to the end.
     """
     with long_cells():
         while block := text.block():
-            if '"' in block:
+            if rows.quotes and '"' in block:
                 yield from _frames(rows.read(text.lines_after(block)), rows.header.names)
             elif (frame := _rectangle(block, rows)) is not None:
                 rows.row += frame.height

@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import polars as pl
@@ -18,7 +18,7 @@ from modelwright.tables import objects
 from modelwright.tables.arrays import idx_files
 from modelwright.tables.arrays.npz_files import NpzFile
 from modelwright.tables.bounds import too_many_columns
-from modelwright.tables.delimited import DelimitedRows, TextBlocks
+from modelwright.tables.delimited import DelimitedRows, Header, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.files import text_pieces, token_lines
 from modelwright.tables.files.file_sets import FILE, FileSet
@@ -30,7 +30,7 @@ from modelwright.tables.quick import read_blocks
 from modelwright.tables.series import series
 from modelwright.tables.sources import NPZ, TABLES, SourceFile, is_idx
 from modelwright.tables.spool import Limits, Spool
-from modelwright.tables.start import SNIFFED_CHARACTERS, Start, start_of
+from modelwright.tables.start import SNIFFED_CHARACTERS, Start, begins_with_names, start_of
 from modelwright.tables.table import Table
 from modelwright.tables.unpacked import blocks, opened
 
@@ -45,6 +45,16 @@ PARQUET = (".parquet", ".pq")
 OBJECTS = (".json", ".jsonl", ".ndjson")
 
 
+@dataclass(frozen=True)
+class Apart:
+    """What a project states of the cells of delimited text; see `read`."""
+
+    separator: str | None
+    skip: int | None
+    header: Sequence[str]
+    quotes: bool
+
+
 def read(
     file: SourceFile,
     scratch: Path,
@@ -52,15 +62,18 @@ def read(
     encoding: str | None = None,
     separator: str | None = None,
     skip: int | None = None,
+    header: Sequence[str] = (),
+    quotes: bool = True,
     piece: int = PIECE,
     limits: Limits | None = None,
 ) -> Table:
     """Return the rows of one file; raises DataError for one that is empty, broken or of no known ending.
 
     `scratch`: a folder of the table's own, for what does not fit into memory. `encoding`, `separator` and `skip` (lines
-    above the header) None: detected; `piece`: characters that a row of a plain text has at most. Cells of delimited
-    text are text; those of JSON and Parquet have the types that they were written with. The cells do not depend on
-    `limits`.
+    above the header) None: detected; `header`: names of the columns of delimited text whose first row holds none of
+    them; `quotes`: whether they enclose its cells; `piece`: characters that a row of a plain text has at most. Cells
+    of delimited text are text; those of JSON and Parquet have the types that they were written with. The cells do not
+    depend on `limits`.
     """
     cells = Spool(scratch, limits or Limits())
     if file.files is not None:
@@ -79,7 +92,14 @@ def read(
         table = _parquet(file, cells)
     else:
         with _readable(file):
-            table = _text(file, ending, cells, encoding=encoding, separator=separator, skip=skip, piece=piece)
+            table = _text(
+                file,
+                ending,
+                cells,
+                encoding=encoding,
+                apart=Apart(separator, skip, header, quotes),
+                piece=piece,
+            )
     return _with_rows(table)
 
 
@@ -142,8 +162,7 @@ def _text(
     cells: Spool,
     *,
     encoding: str | None,
-    separator: str | None,
-    skip: int | None,
+    apart: Apart,
     piece: int,
 ) -> Table:
     found = find_encoding(lambda: blocks(file), name=file.name, stated=encoding)
@@ -152,10 +171,11 @@ def _text(
     # Lines of JSON end at a line feed alone; those of delimited text end as the reader says.
     with opened(file) as raw, io.TextIOWrapper(raw, found.codec, newline="" if delimited else "\n") as text:
         if delimited:
-            apart = separator or ("\t" if ending == ".tsv" else None)
-            rows, start = _delimited(text, file.name, apart, skip, cells)
+            if apart.separator is None and ending == ".tsv":
+                apart = replace(apart, separator="\t")
+            rows, start = _delimited(text, file.name, apart, cells)
             names = tuple(filter(None, rows.header.names))
-            notices = _of_lines(rows, start, stated=skip is not None)
+            notices = _of_lines(rows, start, stated=apart.skip is not None)
             return Table(
                 file.name, names, cells, found.name, foreign, rows.separator, notices=notices, source=file
             )
@@ -196,15 +216,23 @@ def _of_questions(name: str, lists: QuestionLists, rows: int) -> Iterator[Notice
         )
 
 
-def _delimited(
-    text: io.TextIOWrapper, name: str, separator: str | None, skip: int | None, cells: Spool
-) -> tuple[DelimitedRows, Start]:
+def _delimited(text: io.TextIOWrapper, name: str, apart: Apart, cells: Spool) -> tuple[DelimitedRows, Start]:
     blocks = TextBlocks(text, cells.limits.characters, name)
-    start = start_of(blocks.start, whole=blocks.whole, separator=separator, skip=skip)
-    rows = DelimitedRows(name, start.separator, most_columns=cells.limits.columns)
+    start = start_of(
+        blocks.start,
+        whole=blocks.whole,
+        separator=apart.separator,
+        skip=apart.skip,
+        header=apart.header,
+        quotes=apart.quotes,
+    )
+    rows = DelimitedRows(name, start.separator, most_columns=cells.limits.columns, quotes=apart.quotes)
     lines = blocks.lines()
     rows.skip(lines, start.lines)
-    rows.read_header(lines)
+    if apart.header and not begins_with_names(blocks.start, start, apart.header, quotes=apart.quotes):
+        rows.header = Header(tuple(apart.header))
+    else:
+        rows.read_header(lines)
     for frame in read_blocks(blocks, rows):
         cells.add(frame, frame.height)
     rows.finish()
@@ -253,6 +281,9 @@ def _of_lines(rows: DelimitedRows, start: Start, *, stated: bool) -> tuple[Notic
     if places := rows.header.unnamed:
         shown = list(places[:SHOWN_PLACES])
         found.append(Notice("data.unnamed-column", file=rows.name, count=len(places), places=shown))
+    if rows.swallowed:
+        line = setting("data.quotes", False)
+        found.append(Notice("data.swallowed-lines", file=rows.name, count=rows.swallowed, line=line))
     if rows.trailing:
         found.append(Notice("data.trailing-cells", file=rows.name, count=rows.trailing))
     return tuple(found)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from modelwright.kinds.shared.numbers import found_form
 
@@ -48,20 +49,34 @@ class _Rows:
         return [len(row) for row in self.cells]
 
 
-def start_of(text: str, *, whole: bool, separator: str | None = None, skip: int | None = None) -> Start:
+def start_of(
+    text: str,
+    *,
+    whole: bool,
+    separator: str | None = None,
+    skip: int | None = None,
+    header: Sequence[str] = (),
+    quotes: bool = True,
+) -> Start:
     """Return how a file begins; text: its first characters; whole: there are no more.
 
-    separator, skip: what the project states. Lines are left out where the rows below have more cells, all equally
-    many, and begin with a row of names.
+    separator, skip, header (names of columns), quotes (whether they enclose cells): what the project states. Lines are
+    left out where the rows below have more cells, all equally many, and begin with a row of names.
     """
     if skip is not None:
         rest = "".join(text.splitlines(keepends=True)[skip:])
-        return Start(separator or sniff(rest, whole=whole), skip, _first_line(text) if skip else "")
+        return Start(
+            separator or sniff(rest, whole=whole, quotes=quotes), skip, _first_line(text) if skip else ""
+        )
     if declared := _DECLARED.match(text):
         return Start(separator or declared["sign"], 1, _first_line(text), declared=True)
     signs = (separator,) if separator else SEPARATORS
-    found = {sign: rows for sign in signs if (rows := _rows(text, sign, whole=whole)) is not None}
+    found = {
+        sign: rows for sign in signs if (rows := _rows(text, sign, whole=whole, quotes=quotes)) is not None
+    }
     plain = separator or _agreeing(found)
+    if header:
+        return Start(plain)
     if plain in found and len(set(found[plain].widths)) == 1 and found[plain].widths[0] > 1:
         return Start(plain)
     below = [(sign, begin) for sign, rows in found.items() if (begin := _below(rows)) is not None]
@@ -71,9 +86,25 @@ def start_of(text: str, *, whole: bool, separator: str | None = None, skip: int 
     return Start(plain)
 
 
-def sniff(start: str, *, whole: bool) -> str:
+def quoting(*, quotes: bool) -> Literal[0, 3]:
+    """Return how the standard library's reader takes quotes: as enclosing cells, or as characters like others."""
+    return csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+
+
+def begins_with_names(text: str, start: Start, names: Sequence[str], *, quotes: bool = True) -> bool:
+    """Tell whether the first row of a file holds any of the names that its columns are to have."""
+    rest = io.StringIO("".join(text.splitlines(keepends=True)[start.lines :]), newline="")
+    row = next(filter(None, csv.reader(rest, delimiter=start.separator, quoting=quoting(quotes=quotes))), [])
+    return any(cell.strip() in names for cell in row)
+
+
+def sniff(start: str, *, whole: bool, quotes: bool = True) -> str:
     """Return the separator that gives the first rows equally many cells, the most of them; else the comma."""
-    rows = {sign: found for sign in SEPARATORS if (found := _rows(start, sign, whole=whole)) is not None}
+    rows = {
+        sign: found
+        for sign in SEPARATORS
+        if (found := _rows(start, sign, whole=whole, quotes=quotes)) is not None
+    }
     return _agreeing(rows)
 
 
@@ -90,10 +121,10 @@ def _agreeing(found: dict[str, _Rows]) -> str:
     return chosen
 
 
-def _rows(text: str, separator: str, *, whole: bool) -> _Rows | None:
+def _rows(text: str, separator: str, *, whole: bool, quotes: bool) -> _Rows | None:
     cells: list[list[str]] = []
     begins: list[int] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, quoting=quoting(quotes=quotes))
     before = 0
     try:
         for row in islice(reader, SNIFFED_ROWS + 1):

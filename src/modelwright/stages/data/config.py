@@ -12,6 +12,14 @@ from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.contract.cells import CellOptions
 from modelwright.kinds.shared.dates import FORMS, is_form
 from modelwright.kinds.shared.numbers import candidates
+from modelwright.stages.data.files.corpus_settings import (
+    CorpusConfig,
+    Header,
+    QueriesConfig,
+    Sources,
+    as_corpus,
+    as_tuple,
+)
 from modelwright.stages.data.files.settings import FilesConfig
 from modelwright.stages.data.forms.row_forms import RowForm
 from modelwright.tables.bounds import MOST_COLUMNS
@@ -24,10 +32,6 @@ EXPLAINED = 20  # refused cells of a chunk and rule; a message shows five
 MOST_STEPS = 100_000  # of a window
 SEASONS = 2 * 3 * 7  # what divides hours of a day, days of a week, months of a year
 KEY_BYTES = 64  # what the keyed hash takes (BLAKE2, RFC 7693)
-
-
-def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
 
 
 def _as_mapping(value: object) -> object:
@@ -72,7 +76,6 @@ def _word(value: object) -> object:
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 DecimalSign = Literal[".", ","]
 Thousands = Literal[",", ".", " ", "'"]
-Sources = Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
 class Shares(BaseModel):
@@ -136,45 +139,6 @@ class Fill(BaseModel):
     )
 
 
-class CorpusConfig(BaseModel):
-    """The passages from which an output is chosen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: Sources = Field(description="where the passages lie: sources as those of rows")
-    id: str | None = Field(
-        None,
-        min_length=1,
-        description="the column of their ids, which truths name; by default `id`, `key`, `_id`, `docid`, `doc_id`, "
-        "`pid`, `corpus_id` or `corpus-id`",
-    )
-    passage: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
-        (),
-        description="the column of their texts, or several, whose texts are joined (`[title, text]`); "
-        "by default `passage`, `text`, `answer` or `content`",
-    )
-
-
-class QueriesConfig(BaseModel):
-    """The texts of questions that rows name by their ids."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: Sources = Field(description="where the questions lie: sources as those of rows")
-    id: str | None = Field(
-        None,
-        min_length=1,
-        description="the column of their ids, which rows name; by default `id`, `_id`, `qid`, `query_id` or `query-id`",
-    )
-    text: str | None = Field(
-        None, min_length=1, description="the column of their texts; by default `text`, `query` or `question`"
-    )
-
-
-def _as_corpus(value: object) -> object:
-    return {"source": value} if isinstance(value, str | list | tuple) else value
-
-
 class DataConfig(BaseModel):
     """What the function learns from. Either `source`, or `train` and `test` (and `validation`)."""
 
@@ -204,7 +168,7 @@ class DataConfig(BaseModel):
         description="whether the tools that a row of dialogues offers are kept, for chat templates that have tools; "
         "false: they are set aside and counted",
     )
-    tags: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+    tags: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         (),
         description="the names of tags that rows write as numbers, from 0 on (`[O, B-person, I-person]`); see "
         "reading-texts.md",
@@ -216,12 +180,12 @@ class DataConfig(BaseModel):
         description="characters that a row of a plain text file (`.txt`) has at most; it ends at a blank line where "
         "there is one, else at the end of a line",
     )
-    corpus: Annotated[CorpusConfig | None, BeforeValidator(_as_corpus)] = Field(
+    corpus: Annotated[CorpusConfig | None, BeforeValidator(as_corpus)] = Field(
         None,
         description="the passages from which an output of the kind `choice` is chosen: a source, or "
         "`{source: …, id: …, passage: …}`; see finding.md",
     )
-    queries: Annotated[QueriesConfig | None, BeforeValidator(_as_corpus)] = Field(
+    queries: Annotated[QueriesConfig | None, BeforeValidator(as_corpus)] = Field(
         None,
         description="the questions, where rows are judgements that name a question and a passage by their ids "
         "(query-id, corpus-id, score): a source, or `{source: …, id: …, text: …}`; see finding.md",
@@ -265,12 +229,12 @@ class DataConfig(BaseModel):
         "with no season. Windows that validate or test lie `horizon + stride` apart, so that no step is judged twice",
     )
     fill: Fill = Field(Fill(), description="what becomes of gaps")
-    known: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+    known: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         (),
         description="inputs that are known in advance (a holiday, a plan): a series is then that of the horizon, and "
         "another value that of its first step; else inputs are of the history, and of its last step",
     )
-    drop: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+    drop: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         (), description='columns of the data that `inputs: "*"` leaves out'
     )
     kinds: Mapping[str, str] = Field(
@@ -295,7 +259,7 @@ class DataConfig(BaseModel):
         description="what becomes of rows whose pictures (or sounds) are nearly the same: `group` keeps them in one "
         "split where it is ours to split, and names them; `ignore` where they tell nothing of each other",
     )
-    untested: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
+    untested: Annotated[tuple[str, ...], BeforeValidator(as_tuple)] = Field(
         (),
         description='classes that may have no test row; without a test row a class is not tested; "*": any class',
     )
@@ -317,6 +281,16 @@ class DataConfig(BaseModel):
         ge=0,
         le=1_000_000,
         description="how many lines stand above the header of delimited files; seen from the rows by default",
+    )
+    header: Header = Field(
+        (),
+        description="the names of the columns of delimited files, in their order, where the first row holds none of "
+        "them",
+    )
+    quotes: bool = Field(
+        True,
+        description="whether quotation marks enclose cells of delimited files; false: they are characters like others, "
+        "as in many files of the field with tabs",
     )
     missing: Words | Mapping[str, Words] | None = Field(
         None,

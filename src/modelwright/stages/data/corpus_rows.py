@@ -20,11 +20,13 @@ from modelwright.storage.formats.corpus import Corpus
 from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
 from modelwright.tables.spool import Limits
+from modelwright.tables.start import holds_a_value, looks_like_data
 from modelwright.tables.table import Table
 
 MOST_CHARACTERS = 100_000  # of a passage, as of a text
 MOST_ID_CHARACTERS = 1_000
 _SHOWN = 5
+_SHOWN_CHARACTERS = 60  # of the name of a column, which may be a passage
 # columns that need not be named
 _IDS = ("id", "key", "_id", "docid", "doc_id", "pid", "passage_id", "corpus_id", "corpus-id")
 _PASSAGES = ("passage", "text", "answer", "content")
@@ -85,6 +87,8 @@ def read_corpus(
                 encoding=config.encoding,
                 separator=config.separator,
                 skip=config.skip_lines,
+                header=config.corpus.header,
+                quotes=config.quotes,
                 limits=replace(limits, columns=config.most_columns),
             )
             columns = _columns(table, config)
@@ -127,7 +131,9 @@ def _columns(table: Table, config: DataConfig) -> tuple[str, ...]:
             key=key,
             column=name,
             near=did_you_mean(name, list(table.columns)),
-            columns=list(table.columns),
+            columns=[one[:_SHOWN_CHARACTERS] for one in table.columns],
+            is_data=table.separator is not None
+            and (looks_like_data(table.columns) or holds_a_value(table.columns)),
         )
         for key, name in wanted
         if name not in table.columns

@@ -272,6 +272,8 @@ def _tables(
                     encoding=config.encoding,
                     separator=config.separator,
                     skip=config.skip_lines,
+                    header=config.header,
+                    quotes=config.quotes,
                     piece=config.piece,
                     limits=replace(limits, columns=config.most_columns),
                 )

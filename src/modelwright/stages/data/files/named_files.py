@@ -43,6 +43,8 @@ def _paths(file: SourceFile, columns: Collection[str], config: DataConfig) -> It
             encoding=config.encoding,
             separator=config.separator,
             skip=config.skip_lines,
+            header=config.header,
+            quotes=config.quotes,
             limits=Limits(columns=config.most_columns),
         )
         named = [name for name in columns if name in table.columns]

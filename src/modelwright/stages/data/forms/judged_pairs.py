@@ -16,8 +16,9 @@ from modelwright import kinds
 from modelwright.core.messages import DataError, Notice, Phrase, Problem, ValueProblem, shown
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
-from modelwright.stages.data.config import DataConfig, QueriesConfig
+from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.corpus_rows import first_of
+from modelwright.stages.data.files.corpus_settings import QueriesConfig
 from modelwright.tables.readers import read
 from modelwright.tables.series import series
 from modelwright.tables.sources import resolve
@@ -117,6 +118,8 @@ def _questions(
                 encoding=config.encoding,
                 separator=config.separator,
                 skip=config.skip_lines,
+                header=stated.header,
+                quotes=config.quotes,
                 limits=replace(limits, columns=config.most_columns),
             )
             columns = (stated.id or first_of(_IDS, table), stated.text or first_of(_TEXTS, table))
