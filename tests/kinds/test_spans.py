@@ -25,6 +25,8 @@ def span(start, end, label="person", **more):
         ([span(0, 4), span(3, 6)], "value.overlapping-spans"),
         ([span(0, 9), span(3, 6)], "value.overlapping-spans"),
         ([span(0, 4, None)], "value.span-without-label"),
+        ([{"start": 0, "end": 4, "labels": ["a", "b"]}], "value.span-without-label"),
+        ([{"start": 0, "end": 4, "labels": []}], "value.span-without-label"),
         ([span("0", 4)], "value.not-a-span"),
         ({"spans": []}, "value.not-spans"),
     ],
@@ -33,6 +35,10 @@ def test_what_is_no_place_is_refused_by_name(raw, problem):
     with pytest.raises(ValueProblem) as refused:
         SPANS.parse(raw)
     assert refused.value.message.id == problem
+
+
+def test_a_label_may_stand_alone_in_a_list():
+    assert SPANS.parse([{"start": 0, "end": 4, "labels": ["person"]}]) == SPANS.parse([span(0, 4)])
 
 
 @pytest.mark.parametrize(

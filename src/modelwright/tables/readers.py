@@ -20,7 +20,7 @@ from modelwright.tables.arrays.npz_files import NpzFile
 from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, Header, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
-from modelwright.tables.files import text_pieces, token_lines
+from modelwright.tables.files import annotated_tasks, text_pieces, token_lines
 from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.files.question_lists import QuestionLists
 from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
@@ -192,7 +192,18 @@ def _text(
         rows_of_objects: Iterable[objects.Row]
         if ending == ".json":
             content = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
-            made, rows_of_objects = content.made, content.rows
+            tasks = annotated_tasks.as_rows(content.rows)
+            made, rows_of_objects = content.made, tasks.rows
+            if tasks.tasks:
+                remarks.append(
+                    Notice(
+                        "data.annotated-tasks",
+                        file=file.name,
+                        tasks=tasks.tasks,
+                        rows=len(tasks.rows),
+                        bare=tasks.bare or None,
+                    )
+                )
             if content.beside:
                 remarks.append(
                     Notice("data.rows-within", file=file.name, name=content.within, names=content.beside)

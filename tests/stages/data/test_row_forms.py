@@ -401,6 +401,25 @@ def test_pieces_of_a_text_are_grouped_by_its_file(tmp_path: Path) -> None:
     assert all(len(splits) == 1 for splits in found.values())
 
 
+@pytest.mark.parametrize("source", ["books/*.txt", "books/", "books/**"])
+def test_a_pattern_of_plain_texts_is_read_as_they_are_one_by_one(tmp_path: Path, source: str) -> None:
+    (tmp_path / "books" / "old").mkdir(parents=True)
+    for n in range(6):
+        text = "\n\n".join(f"Line {one} of {n}." for one in range(20))
+        (tmp_path / "books" / ("old" if source != "books/*.txt" else "") / f"{n}.txt").write_text(text)
+    rows, notices = of_file(tmp_path, source, WRITE, piece=20, group="file")
+    assert len(rows) == 120
+    assert len({row["file"] for row in rows}) == 6
+    assert notices["data.row-form"].values["form"] == "text"
+
+
+def test_a_table_that_is_called_a_text_is_said_to_be_read_as_one(tmp_path: Path) -> None:
+    (tmp_path / "rows.txt").write_text("question\treply\n" + "".join(f"{n}?\tA {n}\n" for n in range(ROWS)))
+    with pytest.raises(DataError) as caught:
+        of_file(tmp_path, "rows.txt", REPLY)
+    assert [one.id for one in caught.value.problems] == ["data.plain-text"]
+
+
 def test_rows_of_a_document_that_nobody_has_grouped_are_said(tmp_path: Path) -> None:
     function = "route(question: text, context: text) -> topic: category"
     texts = [f"The document number {n} tells at some length about cats and dogs." for n in range(60)]

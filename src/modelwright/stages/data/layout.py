@@ -14,6 +14,8 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
 from modelwright.stages.data.columns.split_columns import split_column, unknown_split_column
 from modelwright.stages.data.config import TIME, DataConfig
+from modelwright.tables.files.file_sets import FILE
+from modelwright.tables.files.text_pieces import COLUMN
 from modelwright.tables.start import holds_a_value, looks_like_data
 
 ID = "id"  # the column of rows.parquet that names the row
@@ -240,6 +242,9 @@ def missing_columns(found: Layout, table: TableHeader) -> Iterator[Problem]:
     if not all(there) and table.separator is not None and (is_data or may_be):
         example = None if is_data else wanted[0][0]
         yield Problem("data.no-header", where=table.name, cells=first(table.columns), example=example)
+        return
+    if not any(there) and tuple(names) == (COLUMN, FILE):
+        yield Problem("data.plain-text", where=table.name, columns=first([column for _, column in wanted]))
         return
     for name, column in wanted:
         if column not in table.columns:

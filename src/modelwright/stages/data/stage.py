@@ -44,7 +44,7 @@ from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.corpus_rows import named, read_corpus
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
-from modelwright.stages.data.forms.formed_tables import FormedTables, formed
+from modelwright.stages.data.forms.formed_tables import FormedTables, formed, one_by_one
 from modelwright.stages.data.forms.judged_pairs import joined
 from modelwright.stages.data.identify import Identity, identify
 from modelwright.stages.data.kept import KeptReader, written_fields
@@ -248,17 +248,20 @@ def _in_form(
     signature: Signature, config: DataConfig, folder: Path, progress: Progress, scratch: Path, limits: Limits
 ) -> FormedTables:
     """Return the tables of all sources with the columns of the function."""
-    tables = _tables(config, folder, progress, scratch, limits)
+    tables = _tables(signature, config, folder, progress, scratch, limits)
     tables, of_queries = joined(signature, config, tables, folder, scratch, limits, progress)
     found = formed(signature, config, tables, scratch)
     return replace(found, notices=(*of_queries, *found.notices))
 
 
 def _tables(
-    config: DataConfig, folder: Path, progress: Progress, scratch: Path, limits: Limits
+    signature: Signature, config: DataConfig, folder: Path, progress: Progress, scratch: Path, limits: Limits
 ) -> list[tuple[str, Table]]:
     """Return the tables of all sources, test first: so its rows keep their ids whatever else is added."""
-    files = resolve(config.splits, folder)
+    files = {
+        split: [one for file in named for one in one_by_one(signature, config, file, folder)]
+        for split, named in resolve(config.splits, folder).items()
+    }
     order = sorted(files, key=[TEST, VALIDATION, TRAIN, "source"].index)
     tables: list[tuple[str, Table]] = []
     problems: list[Problem] = []

@@ -137,6 +137,8 @@ def restored(found: Sequence[Mapping[str, Any]]) -> TextSpans:
 
 def _label(raw: Mapping[Any, object], place: int) -> str:
     found = _first(raw, _LABELS)
+    if found is None and isinstance(several := raw.get("labels"), list | tuple) and len(several) == 1:
+        found = several[0]  # as Label Studio writes them
     label = canonical(found, most_characters=MOST_CHARACTERS) if isinstance(found, str) else ""
     if not label:
         raise ValueProblem("value.span-without-label", place=place, shown=shown(raw))

@@ -31,7 +31,10 @@ from modelwright.stages.data.forms.conversations import (
 from modelwright.stages.data.forms.row_forms import MARKS, RowForm, columns_of, examples_of, recognised
 from modelwright.stages.data.forms.tagged_tokens import of_tagged
 from modelwright.storage.formats.examples import LESS_LIKED
+from modelwright.tables.files.file_sets import FILE, FOLDER
+from modelwright.tables.files.text_pieces import TEXT
 from modelwright.tables.series import series
+from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Spool
 from modelwright.tables.table import Table
 
@@ -95,6 +98,26 @@ def formed(
     return FormedTables(
         found, config, forms == {RowForm.TEXT}, RowForm.VERDICT in forms, notices=tuple(notices)
     )
+
+
+def one_by_one(signature: Signature, config: DataConfig, file: SourceFile, folder: Path) -> list[SourceFile]:
+    """Return the files that a pattern or a folder names, where they are plain texts that are read in pieces.
+
+    folder: the project's. Where a field takes the files themselves, or names stand in the pattern, they stay values.
+    """
+    found = file.files
+    if found is None or found.names != (FOLDER,) or FILE in config.columns.values():
+        return [file]
+    is_text = config.form is RowForm.TEXT or (
+        config.form is None and bool(signature.inputs) and _fits(signature, RowForm.TEXT)
+    )
+    if not is_text or not all(path.lower().removesuffix(".gz").endswith(TEXT) for path in found.paths):
+        return [file]
+    places = {Path(place): path for path, place in found.places().items()}
+    return [
+        SourceFile(place.relative_to(folder).as_posix() if place.is_relative_to(folder) else path, place)
+        for place, path in places.items()
+    ]
 
 
 def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | None:
