@@ -17,6 +17,7 @@ from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
 
 EVERY = "*"  # of `data.untested`: whatever class has no test row
 MOST_NAMED = 20  # classes in a line that is proposed; beyond, every class is
+NO_LABEL = "-1"  # how hubs mark rows that nobody has labelled, beside classes from 0 on
 TINY = 10  # rows; with fewer, a class is hardly learned, and it is hardly tested
 
 ClassCounts = Mapping[str, Mapping[str, Mapping[str, int]]]  # output → class → split → rows
@@ -106,9 +107,19 @@ def _untested(output: str, missing: Sequence[str], nearest: float | None) -> Pro
     )
 
 
+def _of_nothing(output: str, classes: Mapping[str, Mapping[str, int]]) -> Iterator[Notice]:
+    """Yield that one of numbered classes is -1, as rows without a label are marked where classes count from 0."""
+    others = [name for name in classes if name != NO_LABEL]
+    if NO_LABEL in classes and len(others) > 1 and all(name.isdecimal() for name in others):
+        count = sum(classes[NO_LABEL].values())
+        line = setting("data.missing", {output: [NO_LABEL]})
+        yield Notice("data.no-label", column=output, count=count, name=NO_LABEL, line=line)
+
+
 def class_notices(counts: ClassCounts) -> Iterator[Notice]:
     """Yield what is worth knowing about the classes: few training or test rows, or no training row."""
     for output, classes in counts.items():
+        yield from _of_nothing(output, classes)
         for split in (TRAIN, TEST):
             few = {name: of_class[split] for name, of_class in classes.items() if 0 < of_class[split] < TINY}
             if few:
