@@ -72,6 +72,21 @@ def _is_of_objects(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
+def are_lines(start: str) -> bool:
+    """Tell whether a JSON file has an object a line, as many are published: two that are whole, at its begin.
+
+    start: its first characters, of which the last line may be cut.
+    """
+    first, line_end, rest = start.lstrip().partition("\n")
+    second, *_ = rest.lstrip().split("\n", 1)
+    if not line_end or not second.startswith("{"):
+        return False
+    try:
+        return isinstance(_loads(first), dict)
+    except ValueError:
+        return False
+
+
 def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
     """Yield the rows of a file with one JSON object a line; blank lines are skipped; raises DataError.
 
@@ -87,7 +102,7 @@ def read_lines(lines: Iterable[str], *, name: str) -> Iterator[Row]:
             row = _loads(content)
         except json.JSONDecodeError as error:  # its line is the first, and not that of the file
             raise DataError(
-                Problem("data.json", where=where, error=error.msg, character=error.pos + 1)
+                Problem("data.json", where=where, error=error.msg, character=error.pos + 1, several=False)
             ) from None
         except ValueError as error:
             raise _broken(error, where) from None
@@ -190,7 +205,8 @@ def _unique_names(pairs: Iterable[tuple[str, object]]) -> dict[str, object]:
 
 
 def _broken(error: ValueError, where: Place) -> DataError:
-    return DataError(Problem("data.json", where=where, error=str(error), character=None))
+    several = isinstance(error, json.JSONDecodeError) and error.msg == "Extra data"
+    return DataError(Problem("data.json", where=where, error=str(error), character=None, several=several))
 
 
 def _not_objects(found: object, where: Place) -> DataError:

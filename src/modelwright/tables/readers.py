@@ -190,7 +190,7 @@ def _text(
             return Table(file.name, columns, cells, found.name, foreign, source=file)
         remarks: list[Notice] = []
         rows_of_objects: Iterable[objects.Row]
-        if ending == ".json":
+        if ending == ".json" and not objects.are_lines(found.start):
             content = objects.read_rows(objects.whole(text, name=file.name), name=file.name)
             tasks = annotated_tasks.as_rows(content.rows)
             made, rows_of_objects = content.made, tasks.rows

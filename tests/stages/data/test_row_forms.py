@@ -183,6 +183,14 @@ def test_a_call_is_one_however_it_is_written(tmp_path: Path, form: str, tools: A
     assert (asked["content"], called["content"], result["content"]) == ("3?", CALL, "2")
 
 
+def test_a_list_without_tools_offers_none(tmp_path: Path) -> None:
+    none = ("[ ]", "[]", "", None)
+    rows = [{"messages": turns(f"{n}?", f"A {n}"), "tools": none[n % 4]} for n in range(ROWS)]
+    found, notices = read(tmp_path, rows)
+    assert "data.form-dropped" not in notices
+    assert len(of_answer(found, "A 4")["messages"]) == 1
+
+
 def test_what_stands_like_a_call_and_is_none_stays_a_text(tmp_path: Path) -> None:
     odd = {"from": "function_call", "value": "add(1)"}
     rows = [{"conversations": [*shared(f"{n}?"), odd, *shared("so", f"A {n}")]} for n in range(ROWS)]

@@ -247,10 +247,10 @@ def _offered(row: Row) -> tuple[list[Turn], list[str]]:
     """Return the turn that holds a row's tools, and the name of what of them is not read."""
     name = next((one for one in _TOOLS if row.get(one) is not None), TOOLS)
     stated = row.get(name)
-    if stated in (None, "", "[]", []):
+    if stated in (None, "", []) or (functions := _as_functions(stated)) == []:
         return [], []
     try:
-        return [{"role": TOOLS, "content": text_of(tools_of(_as_functions(stated)))}], []
+        return [{"role": TOOLS, "content": text_of(tools_of(functions))}], []
     except ValueProblem:
         return [], [name]
 
