@@ -183,6 +183,16 @@ def test_a_call_is_one_however_it_is_written(tmp_path: Path, form: str, tools: A
     assert (asked["content"], called["content"], result["content"]) == ("3?", CALL, "2")
 
 
+@pytest.mark.parametrize("more", [{}, {"form": "openai"}, {"form": "sharegpt"}])
+@pytest.mark.parametrize("beside", [{}, {"messages": [], "output": "x"}])
+def test_dialogues_may_stand_in_any_column_that_is_named(tmp_path: Path, beside: Row, more: Row) -> None:
+    rows = [{"items": shared(f"{n}?", "b", "c", f"A {n}"), **beside} for n in range(ROWS)]
+    found, _ = read(tmp_path, rows, columns={"messages": "items"}, **more)
+    assert of_answer(found, "A 3")["messages"] == turns("3?", "b", "c")
+    with pytest.raises(DataError):  # nobody has named it
+        read(tmp_path, [{"items": one["items"]} for one in rows], **more)
+
+
 def test_a_list_without_tools_offers_none(tmp_path: Path) -> None:
     none = ("[ ]", "[]", "", None)
     rows = [{"messages": turns(f"{n}?", f"A {n}"), "tools": none[n % 4]} for n in range(ROWS)]

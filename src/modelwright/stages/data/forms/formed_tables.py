@@ -90,7 +90,8 @@ def formed(
         forms.add(form)
         given, answer = _fields(signature, form, table)
         names = [config.columns.get(one.name, one.name) for one in (given, answer)]
-        made, of_table = _formed(form, table, given, names, scratch / f"formed-{number}", config)
+        columns = _columns(form, signature, config, table)
+        made, of_table = _formed(form, columns, table, given, names, scratch / f"formed-{number}", config)
         found.append((split, made))
         notices += [one for one in of_table if config.form is None or one.id != "data.row-form"]
     if _WITH_LESS_LIKED & forms:
@@ -125,7 +126,7 @@ def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | N
     if config.form == RowForm.COLUMNS or not signature.inputs:
         return None
     if config.form is not None:
-        if columns_of(config.form, table.columns) is None:
+        if not _columns(config.form, signature, config, table):
             raise DataError(
                 Problem(
                     "data.not-of-form",
@@ -139,7 +140,29 @@ def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | N
     fields = [one.name for one in (*signature.inputs, *signature.outputs)]
     there = all(config.columns.get(one, one) in table.columns for one in fields)
     form = None if there else _recognised(table)
+    if not there and (form is None or signature.inputs[0].name in config.columns):
+        form = RowForm.OPENAI if _dialogues(signature, config, table) else form
     return form if form is not None and _fits(signature, form) else None
+
+
+def _dialogues(signature: Signature, config: DataConfig, table: Table) -> tuple[str, ...]:
+    """Return the column of the one input, where it holds dialogues of which the last turn is the answer."""
+    if not _fits(signature, RowForm.OPENAI) or not is_dialogue(signature.inputs[0]):
+        return ()
+    given, answer = (
+        config.columns.get(one.name, one.name) for one in (*signature.inputs, *signature.outputs)
+    )
+    return (given,) if given in table.columns and answer not in table.columns else ()
+
+
+def _columns(form: RowForm, signature: Signature, config: DataConfig, table: Table) -> tuple[str, ...]:
+    """Return the columns that make a table one of a form; none where it is not."""
+    usual = columns_of(form, table.columns) or ()
+    if form in (RowForm.OPENAI, RowForm.SHAREGPT) and (
+        not usual or signature.inputs[0].name in config.columns
+    ):
+        return _dialogues(signature, config, table) or usual
+    return usual
 
 
 def _recognised(table: Table) -> RowForm | None:
@@ -182,10 +205,14 @@ def _fields(signature: Signature, form: RowForm, table: Table) -> tuple[Field, F
 
 
 def _formed(
-    form: RowForm, table: Table, given: Field, names: list[str], scratch: Path, config: DataConfig
+    form: RowForm,
+    columns: tuple[str, ...],
+    table: Table,
+    given: Field,
+    names: list[str],
+    scratch: Path,
+    config: DataConfig,
 ) -> tuple[Table, list[Notice]]:
-    columns = columns_of(form, table.columns)
-    assert columns is not None
     spool = Spool(scratch, table.cells.limits)
     taken = _reader(form, columns, given, config)
     is_text = not is_dialogue(given)
