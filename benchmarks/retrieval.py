@@ -35,8 +35,9 @@ from modelwright.core.evidence.intervals import proportion
 from modelwright.learners.indexing import indexed_body
 from modelwright.package.packages import Package, read
 from modelwright.project import Project
+from modelwright.runtime.drivers.index.driver import Candidates, FoundPlaces, Fusion
 from modelwright.runtime.searching import clustered_index
-from modelwright.runtime.searching.ranked_places import best, fused
+from modelwright.runtime.searching.ranked_places import above_nothing, best
 from modelwright.runtime.searching.vector_index import VectorIndex
 
 DATA = "package:insuranceqa_data==1.2"
@@ -90,8 +91,10 @@ class Pools:
         found = indexed_body.queries(self.running, body, {question.name: texts})
         assert found is not None
         self.queries, self.texts = found, texts
-        self.weight = float(str(body.settings["lexical_weight"]))
-        self.damping = float(str(body.settings["damping"]))
+        damping = body.settings["damping"]
+        self.fusion = Fusion(
+            float(str(body.settings["lexical_weight"])), None if damping is None else float(str(damping))
+        )
         self.right = [
             {self.state.place_of[one] for one in each["answers"] if one in self.state.place_of}
             for each in questions
@@ -99,18 +102,23 @@ class Pools:
         vectors, lexical = self.running._vectors, self.running._lexical
         assert vectors is not None
         self.vectors = vectors.vectors
-        self.words = [lexical.scores(str(text)) for text in texts]
+        self.words = [lexical.weighed(str(text)) for text in texts]
 
     def hits(self, pool: Callable[[int], NDArray[np.int64]]) -> dict[str, float]:
         """Return the share of questions whose first passage of a pool is right: fused, by vectors, by words."""
         right: dict[str, list[bool]] = {"ours": [], "vectors alone": [], "BM25": []}
         for row, query in enumerate(self.queries):
             places = pool(row)
-            near = places[best(np.round(self.vectors[places] @ query, 5), DEPTH)]
-            of_words = self.words[row][places]
-            by_words = places[best(of_words, DEPTH)]
-            by_words = by_words[self.words[row][by_words] > 0]
-            first, _ = fused([near, by_words], [1.0, self.weight], 1, self.damping)
+            cosines = np.round(self.vectors[places] @ query, 5)
+            near = places[best(cosines, DEPTH)]
+            every, most = self.words[row]
+            by_words, scores = above_nothing(every[places], DEPTH)
+            by_words = places[by_words]
+            some = np.union1d(near, by_words)
+            of_some = cosines[np.searchsorted(places, some)]
+            both = Candidates(some, of_some, every[some] / np.float32(most or 1.0))
+            found = FoundPlaces(by_words, scores, (near, cosines[best(cosines, DEPTH)]), both)
+            first, _ = found.fused(self.fusion, DEPTH)
             right["ours"].append(int(first[0]) in self.right[row])
             right["vectors alone"].append(int(near[0]) in self.right[row])
             right["BM25"].append(len(by_words) > 0 and int(by_words[0]) in self.right[row])
@@ -186,7 +194,8 @@ def main() -> None:
         "200 hard": hard,
     }
     print(f"\n{len(questions)} questions, {len(everything):,} passages")
-    print(f"weight of words {pools.weight}, damping {pools.damping}")
+    how = "added" if pools.fusion.damping is None else f"as ranks, damping {pools.fusion.damping:g}"
+    print(f"weight of words {pools.fusion.lexical_weight:g}, {how}")
     print(f"{'first is right':14} {'ours':>22} {'vectors alone':>14} {'BM25':>7}   bar")
     for name, pool in asked.items():
         found = pools.hits(pool)

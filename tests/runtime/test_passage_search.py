@@ -8,7 +8,7 @@ import pytest
 from modelwright.runtime.searching import clustered_index, lexical_index, passage_texts
 from modelwright.runtime.searching.lexical_index import DamagedIndexError, LexicalIndex
 from modelwright.runtime.searching.passage_texts import PassageTexts
-from modelwright.runtime.searching.ranked_places import NOWHERE, best, fused, padded
+from modelwright.runtime.searching.ranked_places import NOWHERE, added, best, fused, padded
 from modelwright.runtime.searching.search_terms import terms
 from modelwright.runtime.searching.vector_index import VectorIndex, in_eight_bits
 
@@ -73,6 +73,38 @@ def test_rankings_are_fused_by_reciprocal_ranks():
     alone, _ = fused([np.array([5, 7]), np.array([7, 9])], [1.0, 0.0], 3)
     assert alone.tolist() == [5, 7, NOWHERE]
     assert padded(np.array([1]), 2).tolist() == [1, NOWHERE]
+
+
+def test_scores_are_added_and_of_equal_sums_the_first_place_is_first():
+    cosines, words = np.array([0.5, 0.9, 0.6, -0.8], np.float32), np.array([1.0, 0.0, 0.75, 0.0], np.float32)
+    places, scores = added([cosines, words], [1.0, 0.4], np.array([3, 5, 8, 9]), 5)
+    assert places.tolist() == [3, 5, 8, 9, NOWHERE]  # 0.9, 0.9, 0.9, -0.8
+    assert scores == pytest.approx([0.9 / 1.4] * 3 + [0.0, 0.0], abs=1e-6)
+    alone, _ = added([cosines, words], [1.0, 0.0], np.array([3, 5, 8, 9]), 2)
+    assert alone.tolist() == [5, 8]
+    nothing, zeros = added([cosines[:0], words[:0]], [1.0, 0.5], np.zeros(0, np.int64), 2)
+    assert (nothing.tolist(), zeros.tolist()) == ([NOWHERE, NOWHERE], [0.0, 0.0])
+
+
+def test_the_most_that_words_could_give_bounds_every_passage():
+    index = lexical_index.build(PASSAGES)
+    for text in ("a lost card", "card card card", "信用卡丢失", "zzz", ""):
+        scores, most = index.weighed(text)
+        assert np.array_equal(scores, index.scores(text))
+        assert float(scores.max()) <= most + 1e-6
+    assert index.weighed("zzz")[1] == 0.0
+    # a passage that is heaviest in every term has all of it
+    alone = lexical_index.build(["lost card", "other words here", "more of them"])
+    scores, most = alone.weighed("lost card")
+    assert scores[0] == pytest.approx(most)
+
+
+def test_clusters_say_the_same_of_a_passage_as_all_vectors():
+    every, (asked, *_) = vectors(900), vectors(900)[::90]
+    places = np.array([3, 17, 899, 0])
+    index = clustered_index.built(every)
+    assert index.cosines(asked, places).tolist() == VectorIndex(every).cosines(asked, places).tolist()
+    assert index.cosines(asked, places) == pytest.approx(every[places] @ asked, abs=1e-5)
 
 
 @pytest.mark.parametrize("eight_bits", [False, True])

@@ -25,10 +25,11 @@ from modelwright.runtime.searching import lexical_index, passage_texts
 from modelwright.runtime.searching.ranked_places import DAMPING
 from modelwright.storage.formats.corpus import Corpus
 
-# What validation chooses from; the first of equally good ones.
+# What validation chooses from, vectors alone first; the first of equally good ones.
 FUSIONS = (
-    Fusion(0.0, DAMPING),
-    *(Fusion(weight, damping) for damping in (DAMPING, 20.0, 10.0) for weight in (0.1, 0.2, 0.35, 0.5, 1.0)),
+    Fusion(0.0, None),
+    *(Fusion(weight, None) for weight in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)),
+    *(Fusion(weight, damping) for damping in (DAMPING, 10.0) for weight in (0.2, 0.5, 1.0)),
 )
 _CONFIDENCE = 0.95  # of an interval that nothing here reads
 _ROWS = 64  # that are encoded at once

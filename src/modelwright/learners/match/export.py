@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,12 @@ def _encoded(
     runs = [content.digest(body.graphs[GRAPH]), onnxruntime.__version__, machine.instruction_set(), threads]
     kept = None if cache is None else KeptBlocks(cache, _MOST_KEPT_BYTES)
     found: NDArray[np.float32] | None = None
-    with progress.task(str(Phrase("work.encoding-passages")), len(passages)) as task:
+    # a pass has `threads` cores; the other cores make others beside it, each of which gives the same bits as alone
+    beside = max(1, machine.cores() // threads)
+    with (
+        ThreadPoolExecutor(beside, "encoding") as workers,
+        progress.task(str(Phrase("work.encoding-passages")), len(passages)) as task,
+    ):
         for block in _blocks(passages):
             batches: list[dict[str, Array]] = []
             for places in block:
@@ -161,7 +167,8 @@ def _encoded(
             # (rows, d), in the order of the batches
             vectors = None if kept is None else _kept_vectors(kept.get(key), len(rows))
             if vectors is None:
-                vectors = np.concatenate([session.run([VECTOR], batch)[0] for batch in batches])
+                passes = workers.map(lambda batch: session.run([VECTOR], batch)[0], batches)
+                vectors = np.concatenate(list(passes))
                 if kept is not None:
                     kept.put(key, vectors.astype("<f4").tobytes())
             if found is None:

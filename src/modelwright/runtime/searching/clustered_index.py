@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,17 @@ class ClusteredIndex:
         places = np.concatenate([np.arange(one.start, one.stop) for one in slices])
         scores = np.concatenate([self.base.exact(one) @ query for one in slices])
         return self.base.ordered(query, places[best(scores, k + _SPARE)], k, self.order)
+
+    def cosines(self, query: Floats, places: Places) -> Scores:
+        """Return the cosines of some passages with a query (d,): (m,)."""
+        return self.base.cosines(query, self._standing[places])
+
+    @cached_property
+    def _standing(self) -> NDArray[np.int64]:
+        """Return where the vector of each passage stands, (N,)."""
+        standing = np.empty(len(self.order), dtype=np.int64)
+        standing[self.order] = np.arange(len(self.order))
+        return standing
 
     @classmethod
     def of_files(

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from modelwright.runtime.searching.ranked_places import Places, Scores, best
+from modelwright.runtime.searching.ranked_places import Places, Scores, above_nothing
 from modelwright.runtime.searching.search_terms import terms
 
 K1, B = 1.2, 0.75  # of the paper's section 3.5: what does well on most collections
@@ -51,21 +51,25 @@ class LexicalIndex:
 
     def scores(self, text: str) -> Scores:
         """Return the score of every passage, (N,)."""
-        found = np.zeros(self.passages, dtype=np.float32)
+        found, _ = self.weighed(text)
+        return found
+
+    def weighed(self, text: str) -> tuple[Scores, float]:
+        """Return the score of every passage, (N,), and the most that one could have: of each term the heaviest."""
+        found, most = np.zeros(self.passages, dtype=np.float32), 0.0
         for word, times in Counter(terms(text)).items():
             number = self.numbers.get(word)
             if number is not None:
                 pairs = slice(int(self.starts[number]), int(self.starts[number + 1]))
+                weights = times * self.weights[pairs]
                 # a passage stands once among the pairs of a term, so that no sum is lost
-                found[self.places[pairs]] += times * self.weights[pairs]
-        return found
+                found[self.places[pairs]] += weights
+                most += float(weights.max(initial=0.0))
+        return found, most
 
     def search(self, text: str, k: int) -> tuple[Places, Scores]:
         """Return at most k places of passages that share a term with the text, the best first, and their scores."""
-        scores = self.scores(text)
-        places = best(scores, k)
-        places = places[scores[places] > 0]
-        return places, scores[places]
+        return above_nothing(self.scores(text), k)
 
     def files(self) -> dict[str, bytes]:
         """Return the files of the index by name; equal passages give equal bytes."""

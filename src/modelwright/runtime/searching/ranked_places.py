@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
 Scores = NDArray[np.float32]
+_DIGITS = 6  # of a sum of scores
 NOWHERE = -1
 """Stands in a ranking where there is no further passage."""
 
@@ -31,6 +32,13 @@ def best(scores: Scores, k: int) -> Places:
     order = np.argsort(-scores[places], kind="stable")[:k]
     found: Places = places[order].astype(np.int64)
     return found
+
+
+def above_nothing(scores: Scores, k: int) -> tuple[Places, Scores]:
+    """Return the places of at most k of scores (N,) that are above 0, the highest first, and these scores."""
+    places = best(scores, k)
+    places = places[scores[places] > 0]
+    return places, scores[places]
 
 
 def padded(places: Places, k: int) -> Places:
@@ -60,3 +68,22 @@ def fused(
     scores = np.zeros(k, dtype=np.float32)
     scores[: len(order)] = [total[place] / most for place in order]
     return padded(np.array(order, dtype=np.int64), k), scores
+
+
+def added(
+    scores: Sequence[Scores], weights: Sequence[float], places: Places, k: int
+) -> tuple[Places, Scores]:
+    """Return the ranking of candidates (m,) by the weighted sum of their scores, (m,) each, and their scores: (k,).
+
+    places: of the candidates, ascending; of equal ones the first place comes first. A score is a share of what scores
+    of 1 would give, and 0 where it is below.
+    """
+    total = np.zeros(len(places), dtype=np.float64)
+    for one, weight in zip(scores, weights, strict=True):
+        total += weight * one.astype(np.float64)
+    # rounded, so that a digit that another machine may have decides nothing
+    share = np.round(total / sum(weights), _DIGITS).astype(np.float32)
+    order = best(share, k)
+    found = np.zeros(k, dtype=np.float32)
+    found[: len(order)] = np.maximum(share[order], 0.0)
+    return padded(places[order], k), found

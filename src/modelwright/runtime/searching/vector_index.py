@@ -64,12 +64,17 @@ class VectorIndex:
         place_of: the place of each vector, (N,), where they stand in another order.
         """
         candidates = np.sort(candidates) if place_of is None else candidates[np.argsort(place_of[candidates])]
-        near = self.exact(candidates).astype(np.float64)  # (m, d)
-        # one product and one sum a candidate, whatever was compared beside it
-        cosines = np.round((near * query.astype(np.float64)).sum(axis=1), _DIGITS).astype(np.float32)
+        cosines = self.cosines(query, candidates)
         order = best(cosines, k)
         found = candidates[order]
         return found if place_of is None else place_of[found].astype(np.int64), cosines[order]
+
+    def cosines(self, query: NDArray[np.float32], places: Places) -> Scores:
+        """Return the cosines of some vectors with a query (d,): (m,)."""
+        near = self.exact(places).astype(np.float64)  # (m, d)
+        # one product and one sum a vector, whatever is compared beside it
+        found: Scores = np.round((near * query.astype(np.float64)).sum(axis=1), _DIGITS).astype(np.float32)
+        return found
 
     def exact(self, which: slice | Places) -> NDArray[np.float32]:
         """Return some vectors, (m, d), as float32."""

@@ -1,4 +1,4 @@
-"""Searches a corpus: what words find (BM25) and what vectors find, fused by reciprocal rank.
+"""Searches a corpus: what words find (BM25) and what vectors find, fused by their scores or by reciprocal rank.
 
 graphs   `model`, where there are vectors: from the arrays of the question to `vector` (n, d), of length 1
 files    lexical/…, corpus/…, vectors/… (`runtime.searching`)
@@ -28,7 +28,15 @@ from modelwright.runtime.drivers.index.index_settings import IndexSettings, dama
 from modelwright.runtime.searching.clustered_index import CLUSTER_FILES, ClusteredIndex
 from modelwright.runtime.searching.lexical_index import FILES, DamagedIndexError, LexicalIndex
 from modelwright.runtime.searching.passage_texts import TEXT_FILES, PassageTexts
-from modelwright.runtime.searching.ranked_places import NOWHERE, Places, Scores, fused, padded
+from modelwright.runtime.searching.ranked_places import (
+    NOWHERE,
+    Places,
+    Scores,
+    above_nothing,
+    added,
+    fused,
+    padded,
+)
 from modelwright.runtime.searching.vector_index import SCALES, VECTORS, VectorIndex
 
 GRAPH, VECTOR = "model", "vector"
@@ -38,24 +46,44 @@ EVIDENCE = ("cosine", "lead", "words")
 
 @dataclass(frozen=True)
 class Fusion:
-    """How a ranking by words counts beside one by vectors, which counts 1, and the damping of the ranks of both."""
+    """What words count beside vectors, which count 1; damping: of the ranks of both, None: their scores are added."""
 
     lexical_weight: float
-    damping: float
+    damping: float | None
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The places (m,) that words or vectors found of one question, ascending, and what both say of each.
+
+    cosines: (m,); words: BM25 as a share of the most that a passage could have, (m,).
+    """
+
+    places: Places
+    cosines: Scores
+    words: Scores
 
 
 @dataclass(frozen=True)
 class FoundPlaces:
-    """What was found for one question: by its words, with BM25, and by its vector, with cosines (None: without)."""
+    """What was found for one question: by its words, with BM25, and by its vector, with cosines (None: without).
+
+    candidates: of both, where there are vectors.
+    """
 
     by_words: Places
     word_scores: Scores
     near: tuple[Places, Scores] | None
+    candidates: Candidates | None = None
 
     def fused(self, fusion: Fusion, depth: int) -> tuple[Places, Scores]:
         """Return one ranking of both, and the score of each place."""
         if self.near is None:
             return fused([self.by_words], [1.0], depth)
+        if fusion.damping is None:
+            assert self.candidates is not None, "what vectors find has candidates"
+            scores = [self.candidates.cosines, self.candidates.words]
+            return added(scores, [1.0, fusion.lexical_weight], self.candidates.places, depth)
         return fused([self.near[0], self.by_words], [1.0, fusion.lexical_weight], depth, fusion.damping)
 
     def evidence(self, first: int) -> list[float]:
@@ -109,17 +137,32 @@ class RunningIndex(Running):
 
     def searched(self, questions: Sequence[object], queries: NDArray[np.float32] | None) -> list[FoundPlaces]:
         """Return what words find of n questions, and what vectors do; queries: (n, d), where there are some."""
-        near = None
-        if self._vectors is not None:
-            assert queries is not None, "a question that is searched by vectors has one"
-            near = self._vectors.search(queries, self._depth)
+        if self._vectors is None:
+            return [
+                FoundPlaces(*self._lexical.search(str(text or ""), self._depth), None) for text in questions
+            ]
+        assert queries is not None, "a question that is searched by vectors has one"
+        near = zip(*self._vectors.search(queries, self._depth), strict=True)
         return [
-            FoundPlaces(
-                *self._lexical.search(str(text or ""), self._depth),
-                None if near is None else (near[0][row], near[1][row]),
-            )
-            for row, text in enumerate(questions)
+            self._beside(str(text or ""), query, self._vectors, places, cosines)
+            for text, query, (places, cosines) in zip(questions, queries, near, strict=True)
         ]
+
+    def _beside(
+        self,
+        text: str,
+        query: NDArray[np.float32],
+        vectors: VectorIndex | ClusteredIndex,
+        near: Places,
+        cosines: Scores,
+    ) -> FoundPlaces:
+        """Return what words find beside what is near, and what both say of all that one of them found."""
+        scores, most = self._lexical.weighed(text)
+        by_words, word_scores = above_nothing(scores, self._depth)
+        places = np.union1d(near, by_words)
+        words = scores[places] / np.float32(most or 1.0)
+        both = Candidates(places, vectors.cosines(query, places), words)
+        return FoundPlaces(by_words, word_scores, (near, cosines), both)
 
     def ranked(self, found: Sequence[FoundPlaces], fusion: Fusion | None = None) -> dict[str, Array]:
         """Return the arrays of the output; fusion: another one than that of the settings."""

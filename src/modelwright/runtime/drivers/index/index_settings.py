@@ -21,8 +21,8 @@ class IndexSettings(BaseModel):
 
     passages: how many there are that differ; width: of their vectors, None: they are searched by words alone;
     eight_bits: whether vectors are int8; clusters: how many they are put into, of which `probes` are looked through,
-    None: all vectors are compared; lexical_weight: what the ranking by words counts beside that by vectors, which
-    counts 1; damping: of reciprocal ranks, when both are fused.
+    None: all vectors are compared; lexical_weight: what words count beside vectors, which count 1; damping: of the
+    reciprocal ranks by which both are fused, None: their scores are added.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -33,7 +33,7 @@ class IndexSettings(BaseModel):
     clusters: Annotated[int, Field(ge=1, le=MOST_PASSAGES)] | None = None
     probes: Annotated[int, Field(ge=1, le=MOST_PASSAGES)] = 1
     lexical_weight: Weight = 1.0
-    damping: Annotated[float, Field(ge=0.0, le=1000.0)] = DAMPING
+    damping: Annotated[float, Field(ge=0.0, le=1000.0)] | None = DAMPING
 
     @classmethod
     def read(cls, settings: Mapping[str, JsonLike]) -> IndexSettings:
