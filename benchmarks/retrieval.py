@@ -35,7 +35,7 @@ from modelwright.core.evidence.intervals import proportion
 from modelwright.learners.indexing import indexed_body
 from modelwright.package.packages import Package, read
 from modelwright.project import Project
-from modelwright.runtime.drivers.index.driver import Candidates, FoundPlaces, Fusion
+from modelwright.runtime.drivers.index.driver import EitherFound, FoundPlaces, Fusion
 from modelwright.runtime.searching import clustered_index
 from modelwright.runtime.searching.ranked_places import above_nothing, best
 from modelwright.runtime.searching.vector_index import VectorIndex
@@ -116,7 +116,7 @@ class Pools:
             by_words = places[by_words]
             some = np.union1d(near, by_words)
             of_some = cosines[np.searchsorted(places, some)]
-            both = Candidates(some, of_some, every[some] / np.float32(most or 1.0))
+            both = EitherFound(some, of_some, every[some] / np.float32(most or 1.0))
             found = FoundPlaces(by_words, scores, (near, cosines[best(cosines, DEPTH)]), both)
             first, _ = found.fused(self.fusion, DEPTH)
             right["ours"].append(int(first[0]) in self.right[row])

@@ -53,7 +53,7 @@ class Fusion:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class EitherFound:
     """The places (m,) that words or vectors found of one question, ascending, and what both say of each.
 
     cosines: (m,); words: BM25 as a share of the most that a passage could have, (m,).
@@ -74,7 +74,7 @@ class FoundPlaces:
     by_words: Places
     word_scores: Scores
     near: tuple[Places, Scores] | None
-    candidates: Candidates | None = None
+    candidates: EitherFound | None = None
 
     def fused(self, fusion: Fusion, depth: int) -> tuple[Places, Scores]:
         """Return one ranking of both, and the score of each place."""
@@ -161,7 +161,7 @@ class RunningIndex(Running):
         by_words, word_scores = above_nothing(scores, self._depth)
         places = np.union1d(near, by_words)
         words = scores[places] / np.float32(most or 1.0)
-        both = Candidates(places, vectors.cosines(query, places), words)
+        both = EitherFound(places, vectors.cosines(query, places), words)
         return FoundPlaces(by_words, word_scores, (near, cosines), both)
 
     def ranked(self, found: Sequence[FoundPlaces], fusion: Fusion | None = None) -> dict[str, Array]:
