@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from modelwright.learners.indexing.indexed_body import better_by_more_than_chance
 from modelwright.runtime.searching import clustered_index, lexical_index, passage_texts
 from modelwright.runtime.searching.lexical_index import DamagedIndexError, LexicalIndex
 from modelwright.runtime.searching.passage_texts import PassageTexts
@@ -97,6 +98,22 @@ def test_the_most_that_words_could_give_bounds_every_passage():
     alone = lexical_index.build(["lost card", "other words here", "more of them"])
     scores, most = alone.weighed("lost card")
     assert scores[0] == pytest.approx(most)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rows", "place"),
+    [
+        ([0.8, 0.83, 0.8], 30, 0),  # one question more of thirty is chance
+        ([0.8, 0.83, 0.8], 3_000, 1),
+        ([0.3, 0.2, 0.9], 30, 2),
+        ([0.5, 0.5, 0.5], 1_000, 0),
+        ([0.0, 0.0, 0.4], 10, 2),
+        ([1.0, 1.0], 10, 0),
+        ([-1.0, -1.0], 0, 0),  # no validation row has a truth
+    ],
+)
+def test_another_fusion_is_taken_where_it_is_better_by_more_than_chance(scores, rows, place):
+    assert better_by_more_than_chance(scores, rows) == place
 
 
 def test_clusters_say_the_same_of_a_passage_as_all_vectors():
