@@ -110,14 +110,15 @@ class Pools:
         for row, query in enumerate(self.queries):
             places = pool(row)
             cosines = np.round(self.vectors[places] @ query, 5)
-            near = places[best(cosines, DEPTH)]
+            nearest = best(cosines, DEPTH)
+            near = places[nearest]
             every, most = self.words[row]
             by_words, scores = above_nothing(every[places], DEPTH)
             by_words = places[by_words]
             some = np.union1d(near, by_words)
             of_some = cosines[np.searchsorted(places, some)]
             both = EitherFound(some, of_some, every[some] / np.float32(most or 1.0))
-            found = FoundPlaces(by_words, scores, (near, cosines[best(cosines, DEPTH)]), both)
+            found = FoundPlaces(by_words, scores, (near, cosines[nearest]), both)
             first, _ = found.fused(self.fusion, DEPTH)
             right["ours"].append(int(first[0]) in self.right[row])
             right["vectors alone"].append(int(near[0]) in self.right[row])

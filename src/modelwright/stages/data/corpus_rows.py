@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -16,8 +16,8 @@ from modelwright.core.signature import Field
 from modelwright.kinds.contract.column import Column
 from modelwright.kinds.shared.strings import canonical
 from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.files.stated_tables import table_of
 from modelwright.storage.formats.corpus import Corpus
-from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
 from modelwright.tables.spool import Limits
 from modelwright.tables.start import holds_a_value, looks_like_data
@@ -81,16 +81,7 @@ def read_corpus(
     found = _Read()
     with progress.task(str(Phrase("work.reading-corpus"))) as task:
         for number, file in enumerate(resolve({"corpus": config.corpus.source}, folder)["corpus"]):
-            table = read(
-                file,
-                scratch / f"corpus-{number}",
-                encoding=config.encoding,
-                separator=config.separator,
-                skip=config.skip_lines,
-                header=config.corpus.header,
-                quotes=config.quotes,
-                limits=replace(limits, columns=config.most_columns),
-            )
+            table = table_of(file, scratch / f"corpus-{number}", config, limits, config.corpus.header)
             columns = _columns(table, config)
             row = 0
             for chunk in table.chunks(tuple(dict.fromkeys(columns))):

@@ -44,6 +44,7 @@ from modelwright.stages.data.config import GROUP, DataConfig
 from modelwright.stages.data.corpus_rows import named, read_corpus
 from modelwright.stages.data.counts import count_rows, notices
 from modelwright.stages.data.files.file_columns import file_columns
+from modelwright.stages.data.files.stated_tables import table_of
 from modelwright.stages.data.forms.formed_tables import FormedTables, formed, one_by_one
 from modelwright.stages.data.forms.judged_pairs import joined
 from modelwright.stages.data.identify import Identity, identify
@@ -58,7 +59,6 @@ from modelwright.stages.data.writing import RowWriter, column_remarks, describe,
 from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.formats.data import Counts, DataProfile, write_signature
 from modelwright.storage.formats.window_form import WindowForm
-from modelwright.tables.readers import read
 from modelwright.tables.sources import resolve
 from modelwright.tables.spool import Limits
 from modelwright.tables.table import Table
@@ -269,17 +269,7 @@ def _tables(
         named = [(split, file) for split in order for file in files[split]]
         for number, (split, file) in enumerate(named):
             try:
-                table = read(
-                    file,
-                    scratch / f"table-{number}",
-                    encoding=config.encoding,
-                    separator=config.separator,
-                    skip=config.skip_lines,
-                    header=config.header,
-                    quotes=config.quotes,
-                    piece=config.piece,
-                    limits=replace(limits, columns=config.most_columns),
-                )
+                table = table_of(file, scratch / f"table-{number}", config, limits, config.header)
             except DataError as error:
                 problems += error.problems
             else:

@@ -19,7 +19,7 @@ from modelwright.core.signature import Field, Signature
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.corpus_rows import first_of
 from modelwright.stages.data.files.corpus_settings import QueriesConfig
-from modelwright.tables.readers import read
+from modelwright.stages.data.files.stated_tables import table_of
 from modelwright.tables.series import series
 from modelwright.tables.sources import resolve
 from modelwright.tables.spool import Limits, Spool
@@ -112,16 +112,7 @@ def _questions(
     twice: dict[str, None] = {}
     with progress.task(str(Phrase("work.reading-sources"))) as task:
         for number, file in enumerate(resolve({"queries": stated.source}, folder)["queries"]):
-            table = read(
-                file,
-                scratch / f"queries-{number}",
-                encoding=config.encoding,
-                separator=config.separator,
-                skip=config.skip_lines,
-                header=stated.header,
-                quotes=config.quotes,
-                limits=replace(limits, columns=config.most_columns),
-            )
+            table = table_of(file, scratch / f"queries-{number}", config, limits, stated.header)
             columns = (stated.id or first_of(_IDS, table), stated.text or first_of(_TEXTS, table))
             _require(table, dict(zip(("id", "text"), columns, strict=True)), own=True)
             for chunk in table.chunks(columns):

@@ -63,10 +63,9 @@ def _named(tags: object, names: Sequence[str]) -> object:
     numbers = list(tags) if isinstance(tags, list | tuple) else []
     if not numbers or not all(isinstance(one, int) and not isinstance(one, bool) for one in numbers):
         return tags
-    if strange := next((one for one in numbers if not 0 <= one < len(names)), None):
+    strange = next((one for one in numbers if not 0 <= one < len(names)), None)
+    if strange is not None:
         raise ValueProblem("value.tag-number", number=strange, names=len(names) or None)
-    if not names:  # all of them are 0
-        raise ValueProblem("value.tag-number", number=0, names=None)
     return [names[one] for one in numbers]
 
 
