@@ -10,8 +10,8 @@ import polars as pl
 
 from modelwright.core.messages import ValueProblem
 from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.files.stated_tables import table_of
 from modelwright.tables.files.lookup import lookup
-from modelwright.tables.readers import read
 from modelwright.tables.sources import SourceFile
 from modelwright.tables.spool import Limits
 
@@ -37,16 +37,7 @@ def named_files(
 def _paths(file: SourceFile, columns: Collection[str], config: DataConfig) -> Iterator[str]:
     """Yield the different texts of the columns that are no data URIs."""
     with tempfile.TemporaryDirectory() as scratch:
-        table = read(
-            file,
-            Path(scratch),
-            encoding=config.encoding,
-            separator=config.separator,
-            skip=config.skip_lines,
-            header=config.header,
-            quotes=config.quotes,
-            limits=Limits(columns=config.most_columns),
-        )
+        table = table_of(file, Path(scratch), config, Limits(), config.header)
         named = [name for name in columns if name in table.columns]
         known: set[str] = set()
         for chunk in table.chunks(named):
