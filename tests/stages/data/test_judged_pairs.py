@@ -84,7 +84,8 @@ def test_what_names_nothing_is_refused_by_its_row_or_set_aside(tmp_path: Path) -
     assert refused(tmp_path, judgements("q99\td1\t1")) == ["data.invalid-value"]
     found, _ = read(tmp_path, judgements("q99\td1\t1"), invalid="drop")
     assert len(found) == 40
-    assert refused(tmp_path, judgements("q5\td1\thigh")) == ["queries.score"]
+    for score in ("high", "nan", "inf", "-inf"):
+        assert refused(tmp_path, judgements(f"q5\td1\t{score}")) == ["queries.score"]
     assert refused(tmp_path, judgements("q5\td77\t1")) == ["data.invalid-value"]
 
 

@@ -6,6 +6,8 @@ of the questions in another. A score above 0 says that a passage is right; a fil
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -171,11 +173,11 @@ def _read(table: Table, columns: tuple[str, str, str | None]) -> _Judged:
 
 
 def _score(raw: object, table: Table, row: int) -> float:
-    try:
-        return float(str(raw))
-    except ValueError:
-        where = Phrase("place.row", file=table.name, row=row)
-        raise DataError(Problem("queries.score", where=where, shown=shown(raw))) from None
+    with contextlib.suppress(ValueError):
+        if math.isfinite(score := float(str(raw))):
+            return score
+    where = Phrase("place.row", file=table.name, row=row)
+    raise DataError(Problem("queries.score", where=where, shown=shown(raw)))
 
 
 def _made(
