@@ -266,6 +266,56 @@ def test_an_upgrade_is_refused_and_its_body_is_no_second_request(server: Server,
         assert closed(connection)
 
 
+OFFER = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAEAAEAAAAIAAAAA")
+LENGTH = f"content-length: {len(GOOD)}"
+
+
+@pytest.mark.parametrize("at", range(0, 300, 7))
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_an_offer_of_http_2_is_passed_over_as_the_clients_of_java_expect(
+    server: Server, is_chunked: bool, at: int
+) -> None:
+    """`java.net.http`, which Spring and LangChain4j ask with, brings it with the first request of a connection."""
+    length = "transfer-encoding: chunked" if is_chunked else LENGTH
+    sent = head(*OFFER, length) + (b"d\r\n" + GOOD + b"\r\n0\r\n\r\n" if is_chunked else GOOD)
+    with connected(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in (sent[:at], sent[at:]):
+            if piece:
+                connection.sendall(piece)
+        assert answer(connection)[0] == 200
+        connection.sendall(head(LENGTH) + GOOD)
+        assert answer(connection)[0] == 200, "the connection goes on"
+
+
+def test_what_follows_an_offer_is_read_as_behind_any_other_request(server: Server) -> None:
+    with connected(server) as connection:
+        live = b"GET /v2/health/live HTTP/1.1\r\nhost: localhost\r\n"
+        offer = "\r\n".join(OFFER).encode()
+        sent = live + offer + b"\r\n\r\n" + head(*OFFER, LENGTH) + GOOD + live + b"connection: close\r\n\r\n"
+        connection.sendall(sent)
+        found = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert found.count(b"HTTP/1.1 200 OK") == 3
+    assert found.count(b'"live":true') == 2
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (*OFFER[:2], LENGTH),
+        ("connection: upgrade", "upgrade: websocket", OFFER[2], LENGTH),
+        (*OFFER, LENGTH, LENGTH),
+        (*OFFER, LENGTH, "host: elsewhere"),
+        (*OFFER, "transfer-encoding: gzip, chunked"),
+    ],
+)
+def test_an_offer_hides_nothing_that_is_refused(server: Server, lines: tuple[str, ...]) -> None:
+    with connected(server) as connection:
+        connection.sendall(head(*lines) + GOOD)
+        assert answer(connection)[0] == 400
+        assert closed(connection)
+
+
 def test_trailers_without_end_are_cut_off(server: Server) -> None:
     with connected(server) as connection:
         connection.sendall(head("transfer-encoding: chunked") + b"0\r\n")

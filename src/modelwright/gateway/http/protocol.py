@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,9 @@ MAX_FRAMING = 8  # bytes a byte of body: chunks of a single byte take six
 MOST_HEADERS = 100
 MOST_PIPELINED = 100  # requests of one connection that wait for the answer to those before them
 _VERSIONS = {"1.0", "1.1"}
+# How a client offers to go on in HTTP/2, as `java.net.http` does with the first request of every connection:
+# https://www.rfc-editor.org/rfc/rfc7540#section-3.2
+_OFFER = (b"upgrade", b"http2-settings")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 # The last of several is read; a proxy may look at the first. What lists may be made of (accept, cookie) is not here.
 _ONCE = frozenset(
@@ -55,6 +59,8 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     _framing_bytes = 0  # of the message that is read: head, chunk sizes, trailers
     headers: list[tuple[bytes, bytes]]
     _refused = False
+    _offers = False  # the head that was read offers an upgrade, and is read again without it
+    _unread = b""
     _answering: Any = None  # uvicorn's cycle of the request that is answered; `cycle` is the newest one's
     stuck_since: float | None = None  # on the loop's clock: the client takes no more of what is sent
 
@@ -63,6 +69,7 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         if self._refused:
             return
         turns, body = self._turns, self._body_bytes
+        self._unread = data
         super().data_received(data)
         if self._reading and self._turns == turns:
             self._framing_bytes += len(data) - (self._body_bytes - body)
@@ -77,14 +84,16 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def on_headers_complete(self) -> None:
         """Begin a request; raises _OddRequestError for one that means different things to different readers."""
-        # An upgrade is refused, too: its body would be read as the next request.
-        if (
-            self.parser.should_upgrade()
-            or len(self.headers) > MOST_HEADERS
-            or len(self.pipeline) >= MOST_PIPELINED
-        ):
+        if len(self.headers) > MOST_HEADERS or len(self.pipeline) >= MOST_PIPELINED:
             raise _OddRequestError
         headers = dict(self.headers)
+        if self.parser.should_upgrade():
+            # Any other upgrade is refused: what follows it may be no body.
+            is_offer = headers.get(b"upgrade", b"").lower() == b"h2c" and b"http2-settings" in headers
+            if not is_offer or self.parser.get_http_version() != "1.1":
+                raise _OddRequestError
+            self._offers = True
+            return
         if len(headers) < len(self.headers):
             counts = Counter(name for name, _ in self.headers)
             if any(counts[name] > 1 for name in _ONCE):
@@ -104,6 +113,8 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def on_message_complete(self) -> None:
         """Note that a request has ended."""
+        if self._offers:
+            return
         self._reading = False
         self._turns += 1
         if not self._refused:
@@ -115,6 +126,18 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         super().on_response_complete()
         if self.pipeline:
             self.flow.pause_reading()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Pass over an offer, as a server may: read its head again without it, and go on as with any request.
+
+        The parser takes a body behind an offer for the other protocol; uvicorn calls this in its handler of that.
+        """
+        ended = sys.exception()
+        assert ended is not None, "called while it is handled"
+        self._offers = False
+        kept = b"".join(b"%b: %b\r\n" % one for one in self.headers if one[0] not in _OFFER)
+        head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, kept)
+        self.data_received(head + self._unread[ended.args[0] :])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is answered now, which uvicorn does for the newest alone."""
