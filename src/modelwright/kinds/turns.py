@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelwright import kinds
@@ -34,6 +34,22 @@ def is_dialogue(field: Field) -> bool:
     """Tell whether the values of an input are turns: objects with a role."""
     items: Any = kinds.value(field.kind).schema().get("items")
     return isinstance(items, Mapping) and "role" in items.get("properties", {})
+
+
+def text_of_parts(parts: Sequence[object]) -> str | None:
+    """Return the text of a content in parts, as OpenAI's protocol has it; None where a part is no text.
+
+    A refusal is what an assistant has said; a part may be the text itself, and may be empty.
+    """
+    texts = [
+        one
+        if isinstance(one, str)
+        else one.get("text", one.get("refusal"))
+        if isinstance(one, Mapping)
+        else None
+        for one in parts
+    ]
+    return "\n".join(filter(None, texts)) if all(isinstance(one, str) for one in texts) else None
 
 
 def role(stated: object, place: int) -> str:

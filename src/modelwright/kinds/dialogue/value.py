@@ -14,7 +14,7 @@ from modelwright.kinds.dialogue.called_tools import calls_of, in_order_of_calls
 from modelwright.kinds.shared.calling import offered_tools, tool_calls
 from modelwright.kinds.shared.numbers import compared_number
 from modelwright.kinds.shared.strings import as_written
-from modelwright.kinds.turns import ASSISTANT, ROLES, SYNONYMS, TOOL, TOOLS, USER
+from modelwright.kinds.turns import ASSISTANT, ROLES, SYNONYMS, TOOL, TOOLS, USER, text_of_parts
 
 _LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie
 _WHO, _WHAT = ("role", "from"), ("content", "value")
@@ -55,7 +55,7 @@ class DialogueValue(Value[Dialogue]):
                 "type": "object",
                 "properties": {
                     "role": {"type": "string", "enum": [*ROLES]},
-                    "content": {"type": "string", "minLength": 1, "maxLength": self.most_characters},
+                    "content": {"type": "string", "maxLength": self.most_characters},
                 },
                 "required": ["role", "content"],
             },
@@ -65,6 +65,9 @@ class DialogueValue(Value[Dialogue]):
 
     def parse(self, raw: object, *, lenient: bool = False) -> Dialogue | None:
         """Return the turns of a list of them: `{role, content}`, or ShareGPT's `{from, value}`.
+
+        A turn may be empty, as clients send them, and as an answer may be that is sent back, where another one is not.
+        Data is read leniently: there it is a fault of its row.
 
         Lenient also takes an object with such a list under `messages` or `conversations`, the JSON of either as a text,
         and any other text as what the user says.
@@ -83,7 +86,9 @@ class DialogueValue(Value[Dialogue]):
             raise ValueProblem("value.no-turns")
         if len(raw) > MOST_TURNS:
             raise ValueProblem("value.too-many-turns", count=len(raw), most=MOST_TURNS)
-        read = [self._turn(one, place) for place, one in enumerate(raw, 1)]
+        read = [self._turn(one, place, may_be_silent=not lenient) for place, one in enumerate(raw, 1)]
+        if not any(one.content for one in read):
+            raise ValueProblem("value.turn-without-text", place=len(read), role=read[-1].role)
         if len(read) == 1 and read[0].role == TOOLS:
             raise ValueProblem("value.tools-behind", place=1)
         order = in_order_of_calls([turn.role for turn in read], raw)
@@ -92,7 +97,7 @@ class DialogueValue(Value[Dialogue]):
             raise ValueProblem("value.too-long", most=self.most_characters, length=length)
         return turns
 
-    def _turn(self, raw: object, place: int) -> DialogueTurn:
+    def _turn(self, raw: object, place: int, *, may_be_silent: bool) -> DialogueTurn:
         if isinstance(raw, DialogueTurn):
             raw = raw._asdict()
         if not isinstance(raw, Mapping):
@@ -106,15 +111,14 @@ class DialogueValue(Value[Dialogue]):
                 raise ValueProblem("value.tools-behind", place=place)
             return DialogueTurn(role, offered_tools.text_of(offered_tools.tools_of(text)))
         calls = calls_of(raw.get("tool_calls"), place) if role == ASSISTANT else ()
-        if calls and text is None:
+        if text is None and (calls or (may_be_silent and role == ASSISTANT)):
             text = ""
         if isinstance(text, list):  # OpenAI's form of a content in parts, of which texts are read
-            parts = [one.get("text") if isinstance(one, Mapping) else None for one in text]
-            text = "\n".join(one for one in parts if isinstance(one, str)) if all(parts) else None
+            text = text_of_parts(text)
         if not isinstance(text, str):
             raise ValueProblem("value.turn-without-text", place=place, role=role)
         content = as_written(tool_calls.with_calls(text.strip(), calls), most_characters=self.most_characters)
-        if not content and role != TOOL:  # what a tool answers may be empty
+        if not content and role != TOOL and not may_be_silent:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=role)
         return DialogueTurn(role, content)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ _HARMLESS = frozenset(
     {
         *("user", "store", "metadata", "service_tier", "safety_identifier"),
         *("prompt_cache_key", "prompt_cache_retention", "verbosity", "reasoning_effort"),
+        *("prediction", "cache_prompt"),  # they make the same answer quicker
     }
 )
 # What changes nothing at these values, and is not done at others.
@@ -35,7 +36,17 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
     "best_of": (1,),
     "echo": (False,),
     "suffix": ("",),
+    # of other servers, whose clients send what is usual there
+    "ignore_eos": (False,),
+    "min_tokens": (0,),
+    "length_penalty": (1,),
+    "use_beam_search": (False,),
+    "skip_special_tokens": (True,),
+    "add_generation_prompt": (True,),
+    "continue_final_message": (False,),
+    "chat_template_kwargs": ({},),
 }
+_WHOLE = frozenset({"max_tokens", "max_completion_tokens", "top_k"})
 FORMAT = "response_format"
 _PROMISES = ("schema", "stop", "logprobs")
 _OTHER_NAMES: Mapping[str, str] = {"max_completion_tokens": "max_tokens"}
@@ -85,6 +96,7 @@ def require_model(body: Mapping[str, Any], function: str) -> None:
 def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
     """Return what a body asks for; own: the keys of its path. Raises RequestError (400) for the rest."""
     given = {key: value for key, value in body.items() if value is not None}
+    given |= {key: as_whole(given[key]) for key in given.keys() & _WHOLE}
     known = {
         "model",
         "n",
@@ -126,10 +138,15 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
 
 
 def without_effect(
-    found: Asking, body: Mapping[str, Any], options: Collection[str], known: Collection[str]
+    found: Asking,
+    body: Mapping[str, Any],
+    options: Collection[str],
+    known: Collection[str],
+    passed_over: Sequence[str],
 ) -> Asking:
     """Return what is asked of a function that takes the options `known` alone: one that quotes draws no tokens.
 
+    passed_over: what else has no effect.
     How tokens are drawn is then named as ignored. Raises RequestError (400) for what promises a form of the answer.
     """
     unknown = {name for name in options if name not in known}
@@ -138,7 +155,7 @@ def without_effect(
             raise RequestError(Problem("request.unsupported", name=name, is_known=True), 400)
     given = (name for name in body if body[name] is not None)
     more = [name for name in given if _OTHER_NAMES.get(name, name) in unknown]
-    return replace(found, ignored=(*found.ignored, *more))
+    return replace(found, ignored=(*found.ignored, *passed_over, *more))
 
 
 def answer_schema(given: object) -> dict[str, JsonLike] | None:
@@ -146,6 +163,7 @@ def answer_schema(given: object) -> dict[str, JsonLike] | None:
 
     https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it.
     """
+    given = _without_nulls(given)
     match given:
         case None:
             return None
@@ -153,15 +171,25 @@ def answer_schema(given: object) -> dict[str, JsonLike] | None:
             return None
         case {"type": "json_object", **more} if not more:
             return {"type": "object"}
+        case {"type": "json_object", "schema": dict(schema), **more} if not more:  # as llama.cpp has it
+            return schema
         case {
             "type": "json_schema",
-            "json_schema": {"name": str(), "schema": dict(schema), **named},
+            "json_schema": {"schema": dict(schema), **named},
             **more,
-        } if not more and named.keys() <= {"strict", "description"}:
+        } if not more and named.keys() <= {"name", "strict", "description"}:
             return schema
     raise wrong(
         FORMAT, '{"type": "text" | "json_object"}, {"type": "json_schema", "json_schema": {name, schema}}'
     )
+
+
+def _without_nulls(given: object) -> object:
+    """Return a format without what clients write as null; what is within a schema stays."""
+    if not isinstance(given, dict):
+        return given
+    left = {key: value for key, value in given.items() if value is not None}
+    return {key: _without_nulls(value) if key == "json_schema" else value for key, value in left.items()}
 
 
 def _seed(given: Mapping[str, Any]) -> int:
@@ -184,13 +212,13 @@ def _has_usage(given: Mapping[str, Any], *, in_parts: bool) -> bool:
     options = given.get("stream_options")
     if options is None:
         return False
-    if not in_parts or not isinstance(options, dict):
-        raise wrong("stream_options", "an object, with stream")
+    if not isinstance(options, dict):
+        raise wrong("stream_options", "an object")
     unknown = options.keys() - {"include_usage", "include_obfuscation"}
     if unknown:
         name = f"stream_options.{min(unknown)}"[:60]
         raise RequestError(Problem("request.unsupported", name=name, is_known=False), 400)
-    return flag(options, "include_usage")
+    return flag(options, "include_usage") and in_parts  # a whole answer has its usage in any case
 
 
 def flag(given: Mapping[str, Any], name: str) -> bool:
@@ -203,7 +231,12 @@ def flag(given: Mapping[str, Any], name: str) -> bool:
 
 def whole(given: Mapping[str, Any], name: str, least: int, most: int) -> int | None:
     """Return a whole number within bounds, None where there is none; raises RequestError (400)."""
-    value = given.get(name)
+    value = as_whole(given.get(name))
     if value is not None and (type(value) is not int or not least <= value <= most):
         raise wrong(name, f"{least} … {most}")
     return value
+
+
+def as_whole(value: Any) -> Any:
+    """Return 4 for 4.0, which some clients write; anything else as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

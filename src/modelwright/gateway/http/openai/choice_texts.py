@@ -14,7 +14,7 @@ from modelwright.runtime.worker.values import PROMPT_LOGPROBS
 
 _FINISHES = {"time": "length"}  # the protocol knows no other word for an answer that had no more time
 # The protocol has a place for pages with an address alone (`url_citation`). Clients keep what they do not know.
-_BESIDE = ("act", "sources")
+BESIDE = ("act", "sources")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class ChoiceText:
     @property
     def beside(self) -> Mapping[str, Any]:
         """Return what stands beside the text under names of our own: what was done, and what the answer rests on."""
-        return {name: self.details[name] for name in _BESIDE if name in self.details}
+        return {name: self.details[name] for name in BESIDE if name in self.details}
 
     @property
     def calls(self) -> Sequence[Mapping[str, Any]]:

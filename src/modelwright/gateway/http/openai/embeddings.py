@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,20 @@ from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.dialect import Given, Headers, PartSender
-from modelwright.gateway.http.openai.asking import wrong
+from modelwright.gateway.http.openai.asking import whole, wrong
 from modelwright.gateway.http.openai.fitting import EMBEDDINGS
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.runtime.worker.values import COUNT_TOKENS, PROMPT_TOKENS
 
-_KEYS = {"model", "input", "encoding_format", "user"}
+_KEYS = {"model", "input", "encoding_format", "user", "dimensions"}
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    form: str
+    dimensions: int | None
 
 
 class EmbeddingsDialect(ProtocolDialect):
@@ -46,28 +53,34 @@ class EmbeddingsDialect(ProtocolDialect):
         if form not in ("float", "base64"):  # it may be anything, a list among others
             raise wrong("encoding_format", "float, base64")
         rows = [{found.input.name: one} for one in texts]
-        return Given(rows, wanted=form, options={COUNT_TOKENS: True})
+        wanted = _Wanted(form, whole(body, "dimensions", 1, 2**31))
+        return Given(rows, wanted=wanted, options={COUNT_TOKENS: True})
 
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
         """Return the vectors, as numbers or as the base64 of 32 bit floats."""
-        vectors = [next(iter(one["outputs"].values()))["value"] for one in answers]
+        wanted = given.wanted
+        assert isinstance(wanted, _Wanted)
+        vectors: list[Any] = [next(iter(one["outputs"].values()))["value"] for one in answers]
+        for length in {len(one) for one in vectors if one is not None}:
+            if wanted.dimensions not in (None, length):  # no shorter ones are in it
+                raise wrong("dimensions", str(length))
         data = [
-            {"object": "embedding", "index": place, "embedding": self._shown(vector, given)}
+            {"object": "embedding", "index": place, "embedding": self._shown(vector, wanted.form)}
             for place, vector in enumerate(vectors)
         ]
         details: list[Any] = [next(iter(one["outputs"].values())).get("details") or {} for one in answers]
         counts = [one[PROMPT_TOKENS] for one in details if PROMPT_TOKENS in one]
-        whole: dict[str, object] = {"object": "list", "data": data, "model": self._function}
-        if len(counts) == len(answers):
-            whole["usage"] = {"prompt_tokens": sum(counts), "total_tokens": sum(counts)}
-        return exchange.dumped(whole), []
+        # clients look for it in any case, and one that counts words reads no tokens
+        read = sum(counts) if len(counts) == len(answers) else 0
+        usage = {"prompt_tokens": read, "total_tokens": read}
+        return exchange.dumped({"object": "list", "data": data, "model": self._function, "usage": usage}), []
 
     def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
         """Never called: vectors do not come in parts."""
         raise NotImplementedError
 
     @staticmethod
-    def _shown(vector: Any, given: Given) -> object:
-        if given.wanted == "float" or vector is None:
+    def _shown(vector: Any, form: str) -> object:
+        if form == "float" or vector is None:
             return vector
         return base64.b64encode(np.asarray(vector, dtype="<f4").tobytes()).decode()

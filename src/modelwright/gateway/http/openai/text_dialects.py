@@ -30,17 +30,25 @@ from modelwright.gateway.http.openai.asking import (
     without_effect,
     wrong,
 )
-from modelwright.gateway.http.openai.choice_texts import ChoiceText, TextOffsets
+from modelwright.gateway.http.openai.choice_texts import BESIDE, ChoiceText, TextOffsets
 from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
 from modelwright.gateway.http.openai.offering import KEYS, Offer, offer
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.traffic.served import AnswerJson, Served
+from modelwright.kinds.turns import SYNONYMS, SYSTEM, text_of_parts
 from modelwright.runtime.worker.values import PROMPT_LOGPROBS
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
 ECHO, BEST_OF = "echo", "best_of"
-_TURN_KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+_TURN_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+# What turns bring, mostly those that a server has answered before, and the prompt has no place for.
+_PASSED_OVER = frozenset(
+    {
+        *("name", "id", "metadata", "annotations", "refusal", "cache_control", "provider_specific_fields"),
+        *("reasoning", "reasoning_content", "reasoning_details", *BESIDE),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,7 @@ class WritingDialect(ProtocolDialect, ABC):
         if beside.candidates > asking_for.choices:
             more.setdefault("logprobs", 0)  # by which the best are told
         options = {**asking_for.seeded(len(rows)), **more, **offered.options}
-        asking_for = without_effect(asking_for, body, options, served.options)
+        asking_for = without_effect(asking_for, body, options, served.options, self.passed_over(body))
         options = {name: one for name, one in options.items() if name in served.options}
         echoes = [str(one) for one in repeated] if beside.has_echo else None
         wanted = _Wanted(asking_for, likely is not None, beside.candidates, echoes)
@@ -145,6 +153,10 @@ class WritingDialect(ProtocolDialect, ABC):
     @abstractmethod
     def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
         """Return what the input is given, one for each prompt; raises RequestError."""
+
+    def passed_over(self, body: Mapping[str, Any]) -> Sequence[str]:
+        """Return what the prompts bring that has no effect, by name."""
+        return ()
 
     @abstractmethod
     def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
@@ -255,22 +267,28 @@ class ChatDialect(WritingDialect):
         turns = body.get("messages")
         if not isinstance(turns, list) or not turns or not all(isinstance(one, dict) for one in turns):
             raise wrong("messages", "a list of turns")
+        turns = [_with_refusal(one) for one in turns]
         for place, turn in enumerate(turns):
             for key, value in turn.items():
-                if key not in _TURN_KEYS and value:
+                if key not in _TURN_KEYS and key not in _PASSED_OVER and value:
                     name = f"messages.{place}.{key}"[:60]
                     raise RequestError(Problem("request.unsupported", name=name, is_known=False), 400)
         if found.is_dialogue:
             return [[*offered.turns, *turns]]
+        turns = [one for one in turns if not _is_silent_system(one)] or turns
         if len(turns) != 1 or turns[0].get("role") != "user":
             raise RequestError(Problem("request.one-turn", field="messages", count=len(turns)), 400)
         content = turns[0].get("content")
         if isinstance(content, list):
-            parts = [one.get("text") if isinstance(one, dict) else None for one in content]
-            if not all(isinstance(one, str) for one in parts):
+            content = text_of_parts(content)
+            if content is None:
                 raise wrong("messages.0.content", "text")
-            content = "\n".join(map(str, parts))
         return [content]
+
+    def passed_over(self, body: Mapping[str, Any]) -> Sequence[str]:
+        """Return the keys of turns that have no effect."""
+        given = {key for turn in body["messages"] for key in turn if turn[key]}
+        return [f"messages.{key}" for key in sorted(given & _PASSED_OVER)]
 
     def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
         """Return `tools`, and what is asked of them."""
@@ -281,7 +299,7 @@ class ChatDialect(WritingDialect):
         tops = whole(body, "top_logprobs", 0, MOST_TOPS)
         if flag(body, "logprobs"):
             return tops or 0
-        if tops is not None:
+        if tops:
             raise wrong("top_logprobs", "null, without logprobs")
         return None
 
@@ -340,6 +358,8 @@ class CompletionsDialect(WritingDialect):
 
     def likely(self, body: Mapping[str, Any]) -> int | None:
         """Return `logprobs`."""
+        if body.get("logprobs") is False:
+            return None
         return whole(body, "logprobs", 0, MOST_TOPS)
 
     def beside(self, body: Mapping[str, Any], asking_for: Asking, served: Served) -> Beside:
@@ -371,3 +391,17 @@ class CompletionsDialect(WritingDialect):
     def logprobs(self, tokens: Sequence[Mapping[str, Any]], offsets: TextOffsets) -> dict[str, Any]:
         """Return them as completions have them."""
         return choice_texts.text_logprobs(tokens, offsets)
+
+
+def _with_refusal(turn: dict[str, Any]) -> dict[str, Any]:
+    """Return a turn whose text is what it refused with, where it has no other."""
+    refusal = turn.get("refusal")
+    return {**turn, "content": refusal} if refusal and turn.get("content") is None else turn
+
+
+def _is_silent_system(turn: Mapping[str, Any]) -> bool:
+    """Tell whether a turn of the system says nothing."""
+    content = turn.get("content")
+    text = text_of_parts(content) if isinstance(content, list) else content
+    is_system = isinstance(turn.get("role"), str) and SYNONYMS.get(turn["role"]) == SYSTEM
+    return is_system and isinstance(text, str) and not text.strip()
