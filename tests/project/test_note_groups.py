@@ -72,6 +72,24 @@ def test_many_alike_are_said_once_and_named_all() -> None:
     assert list(grouped([])) == []
 
 
+def test_what_is_advised_for_one_column_is_not_said_of_one_that_needs_another() -> None:
+    rows = [row("plan.fill", name, f"write {{missing: {{{name}: [-999]}}}}") for name in "abcd"]
+    other = row("plan.fill", "e", "write {missing: {e: [-1]}}")
+    lines = list(grouped([*rows, other]))
+    assert lines[1:] == [
+        "  data: a is odd; likewise `b`, `c`, `d`: write {missing: {a: [-999]}}",
+        "  data: e is odd: write {missing: {e: [-1]}}",
+    ]
+    every = [row("plan.fill", f"c{one}", f"write {one}") for one in range(30)]
+    lines = list(grouped(every))[1:]
+    assert [line.rpartition(": ")[2] for line in lines[:-1]] == [
+        f"write {one}" for one in range(len(lines) - 1)
+    ]
+    assert len(lines) < 12
+    assert all(f"`c{one}`" in lines[-1] for one in range(len(lines) - 1, 30))
+    assert "--json" in lines[-1]
+
+
 @pytest.mark.parametrize(
     "sealed",
     [

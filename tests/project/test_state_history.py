@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -231,3 +232,30 @@ def test_status_says_what_holds_a_version_back_and_whether_a_gateway_runs(folder
     assert unreleased.version is None
     assert unreleased.held_back_by == ("accuracy >= 0.9999",)
     assert any(row.test is not None for row in unreleased.requirements)
+
+
+def a_byte_changed(graph):
+    content = bytearray(graph.read_bytes())
+    content[len(content) // 2] ^= 1
+    graph.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (a_byte_changed, "other content than was sealed"),
+        (lambda graph: graph.write_bytes(graph.read_bytes()[:-1]), "were sealed"),
+        (lambda graph: graph.unlink(), "is missing"),
+        (lambda graph: shutil.rmtree(graph.parent.parent), "no longer in the store"),
+    ],
+)
+def test_status_sees_what_became_of_the_package_in_production(folder, harm, said):
+    serves = Path(Project(folder).show("2").path)
+    assert Project(folder).status().alerts == ()
+    harm(next(serves.glob("*.onnx")))
+    (alert,) = Project(folder).status().alerts
+    assert said in alert
+    assert "version 2" in alert
+    again = Project(folder, ["learn.seed=3"])
+    again.run(start="package")
+    assert Project(folder).status().alerts == ()

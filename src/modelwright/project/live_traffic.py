@@ -28,7 +28,9 @@ from modelwright.project.results.live_results import (
 from modelwright.project.results.table_rows import RequirementRow
 from modelwright.project.results.verdict_rows import requirement_rows
 from modelwright.stages.monitor.stage import monitor as monitor_traffic
+from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.state.releases import Release
+from modelwright.storage.state.versions import Version
 from modelwright.storage.traffic.record import LiveRecord
 
 LIVE_RECORD = "live.db"
@@ -100,10 +102,13 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         version=version,
         requirements=tuple(rows),
         traffic=tuple(_traffic(context, root, now_s, live, version, rolling)),
-        alerts=tuple(
-            str(Phrase("status.unmet-live", requirement=row.requirement))
-            for row in live_rows
-            if row.verdict == "unmet"
+        alerts=(
+            *(
+                str(Phrase("status.unmet-live", requirement=row.requirement))
+                for row in live_rows
+                if row.verdict == "unmet"
+            ),
+            *_damages(context, store, judged, rolling),
         ),
         notes=(
             *_under_way(rolling),
@@ -119,6 +124,16 @@ def status(context: Context, store: Store, root: Path, now_s: float) -> StatusRe
         heartbeat=heartbeat,
         serving=_is_serving(context, version, heartbeat),
     )
+
+
+def _damages(
+    context: Context, store: Store, judged: Version | None, rolling: Release | None
+) -> Iterable[str]:
+    """Yield what is wrong with the packages that answer, or soon may: before a gateway has to load one again."""
+    digests = FileDigests(store.root / "cache" / "files.json")
+    rising = None if rolling is None else context.state.version(rolling.version)
+    for version in dict.fromkeys(one for one in (judged, rising) if one is not None):
+        yield from map(str, version_artifacts.package_damage(store, version, digests))
 
 
 def is_serving(context: Context, root: Path, now_s: float) -> bool | None:

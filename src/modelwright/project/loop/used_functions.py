@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from modelwright.core.messages import ModelwrightError, Phrase, Problem, ProjectError
+from modelwright.core.messages import ModelwrightError, PackageError, Phrase, Problem, ProjectError
 from modelwright.engine.store import Store
 from modelwright.learners.session.used_function import JUDGE, USE, UsedFunction
 from modelwright.package import packages
@@ -65,7 +65,10 @@ def changed(opened: Opened, store: Store, version: Version | None) -> Iterator[s
     except ProjectError as error:
         yield from (problem.found for problem in error.problems)
         return
-    manifest = json.loads((package_folder(store, version) / MANIFEST).read_bytes())
+    try:
+        manifest = json.loads((package_folder(store, version) / MANIFEST).read_bytes())
+    except (OSError, ValueError, PackageError):
+        return  # gone or damaged, which is said of the package itself
     called = manifest["settings"].get("functions", {})
     for role, one in now.items():
         if role == JUDGE:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from modelwright.core.messages import PackageError, Problem, StateError
+from modelwright.core.messages import DataError, PackageError, Phrase, Problem, StateError
 from modelwright.engine.artifact_manifest import Artifact
 from modelwright.engine.store import Store
 from modelwright.project.loop.stage_names import EVALUATE, PACKAGE
+from modelwright.storage.file_digests import FileDigests
 from modelwright.storage.formats.evidence import Evidence, read_evidence
 from modelwright.storage.state.database import State
 from modelwright.storage.state.versions import Version
@@ -31,6 +33,23 @@ def answering(state: State, number: int | None = None) -> Version:
 def package_folder(store: Store, version: Version) -> Path:
     """Return the folder of a version's package; raises PackageError when it is gone or damaged."""
     return _find(store, PACKAGE, version.package_key).part("package").path
+
+
+def package_damage(store: Store, version: Version, digests: FileDigests) -> Iterator[Phrase]:
+    """Yield what is wrong with the files of a version's package: gone, of another size, or with another byte.
+
+    digests: they remember what they read, so that a file is read again only where something says that it changed.
+    """
+    found = store.lookup(PACKAGE, version.package_key)
+    wrong: Iterable[str | None] = (found.damage,)
+    if found.artifact is not None:
+        part = found.artifact.part("package")
+        try:
+            wrong = () if digests.of(part.path) == part.digest else store.verify(found.artifact)
+        except DataError as error:
+            wrong = (one.found for one in error.problems)
+    for damage in wrong:
+        yield Phrase("status.damaged", version=version.number, damage=damage)
 
 
 def require_its_package(version: Version, folder: Path, digest: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 from modelwright.core.messages import Phrase
@@ -35,7 +36,10 @@ DONE = frozenset(
 LEAST_SHARE = 0.01  # of the rows: what concerns fewer calls for no decision
 # But where a few rows decide what becomes of all others.
 DECIDED_BY_FEW = frozenset({"data.given-away", "data.nearly"})
-MOST_ALIKE = 3  # warnings of one kind that stand line by line; of more, the others are named behind the first
+MOST_ALIKE = (
+    3  # warnings of one kind that stand line by line; of more, those of one advice are named behind the first
+)
+MOST_ADVICE = 8  # lines of one kind with an advice each
 
 
 def to_do(row: WarningRow) -> ToDo:
@@ -64,9 +68,25 @@ def _lines(rows: Sequence[WarningRow]) -> Iterator[str]:
     ids = dict.fromkeys(row.id for row in rows)
     for one in ids:
         alike = list(dict.fromkeys(row for row in rows if row.id == one))
-        shown = alike if len(alike) <= MOST_ALIKE else alike[:1]
-        others = [str(row.column) for row in alike[len(shown) :] if row.column is not None]
-        for row in shown:
-            yield "  " + str(
-                Phrase("note.warning", stage=row.stage, text=row.text, fix=row.fix, others=others or None)
-            )
+        # what is advised for one column is not what is advised for another, but for its name
+        groups = [[row] for row in alike] if len(alike) <= MOST_ALIKE else _by_advice(alike)
+        for group in groups[:MOST_ADVICE]:
+            yield "  " + _line(group[0], [str(row.column) for row in group[1:] if row.column is not None])
+        if left := [row for group in groups[MOST_ADVICE:] for row in group]:
+            named = [str(row.column) for row in left if row.column is not None]
+            yield "  " + str(Phrase("note.more", stage=left[0].stage, count=len(left), columns=named or None))
+
+
+def _line(row: WarningRow, others: Sequence[str]) -> str:
+    return str(Phrase("note.warning", stage=row.stage, text=row.text, fix=row.fix, others=others or None))
+
+
+def _by_advice(alike: Iterable[WarningRow]) -> list[list[WarningRow]]:
+    """Return warnings of one kind by what they advise, the name of the column left aside."""
+    found: dict[str | None, list[WarningRow]] = {}
+    for row in alike:
+        advice = row.fix
+        if advice is not None and row.column is not None:
+            advice = re.sub(rf"(?<!\w){re.escape(str(row.column))}(?!\w)", "\0", advice)
+        found.setdefault(advice, []).append(row)
+    return list(found.values())
