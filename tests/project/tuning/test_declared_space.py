@@ -1,10 +1,13 @@
 """A space is checked before anything runs: each wrong key, value and learner is named at its line."""
 
+from collections import Counter
+
 import pytest
 
-from modelwright import Project
+from modelwright import Project, kinds
 from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import project_file
+from modelwright.project.declaration.project_file import from_mapping
 from modelwright.project.tuning.declared_space import declared_space
 
 YAML = """\
@@ -142,3 +145,13 @@ def test_the_word_auto_is_a_section_of_defaults():
     opened = project_file.from_mapping({"function": "f(a: number) -> b: category", "tune": "auto"})
     assert opened.file.tune is not None
     assert opened.file.tune.space is None
+
+
+def test_a_value_is_checked_without_asking_every_kind_of_every_input(monkeypatch):
+    asked = Counter[str]()
+    honest = kinds.value
+    monkeypatch.setattr(kinds, "value", lambda name: (asked.update([name]), honest(name))[1])
+    inputs = ", ".join(f"a{one}: number" for one in range(300))
+    from_mapping({"function": f"f({inputs}) -> b: category", "data": {"source": "rows.csv"}})
+    others = sum(count for name, count in asked.items() if name not in {"number", "category"})
+    assert others < 300, asked

@@ -132,10 +132,11 @@ def _kind_problems(signature: Signature, where: key_problems.Where) -> Iterator[
 
 def _kind_problem(field: Field, role: Role) -> Problem | None:
     known = kinds.names()
+    sound = field.kind in known and role in kinds.value(field.kind).roles
+    if sound and (field.range is None or kinds.value(field.kind).ranged):
+        return None  # asked for each field of each value that a search may try: what is wrong alone lists all kinds
     fitting = [name for name in known if role in kinds.value(name).roles]
-    if field.kind in fitting:
-        if field.range is None or kinds.value(field.kind).ranged:
-            return None
+    if sound:
         ranged = [name for name in fitting if kinds.value(name).ranged]
         return Problem("project.kind-range", field=field.name, kind=field.kind, fitting=ranged)
     if field.kind in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from modelwright.core.messages import Phrase
-from modelwright.core.requirements.requirement import Bar, Requirement
+from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.declaration.project_file import Opened
 from modelwright.project.tuning.search_rows import BindingRow, SearchResult, TrialRow, settings_shown
@@ -80,7 +80,7 @@ def _binding_row(one: Binding, taken: SearchTrial, search: Search, bars: Sequenc
     )
     return BindingRow(
         requirement=str(one.requirement),
-        loosened=f'{one.requirement.key}: "{one.requirement.op} {_loosened(one)}"',
+        loosened=f'{one.loosened.key}: "{one.loosened.op} {one.loosened.bar_text}"',
         trial=one.instead.number,
         met=one.met,
         buys={name: (now[name], value) for name, value in then.items() if value != now[name]},
@@ -101,24 +101,6 @@ def _costs(
             found[str(bar.subject)] = shown.value
     found.pop(but.subject.metric, None)
     return found
-
-
-def _loosened(one: Binding) -> str:
-    """Return the bar that the other trial would keep, rounded to the side that is kept."""
-    value, higher = one.value, one.requirement.metric.better == "higher"
-    for digits in (2, 3, 4):
-        rounded = float(f"{value:.{digits}g}")
-        if (rounded <= value) if higher else (rounded >= value):
-            break
-        step = (
-            10.0 ** (len(f"{abs(value):.0f}") - digits)
-            if abs(value) >= 1
-            else abs(value) * 10.0 ** (1 - digits)
-        )
-        rounded = float(f"{value - step if higher else value + step:.{digits}g}")
-        if (rounded <= value) if higher else (rounded >= value):
-            break
-    return Bar(rounded).text(one.requirement.metric.unit)
 
 
 def tried(result: SearchResult, opened: Opened) -> TriedSearch:
@@ -185,6 +167,7 @@ def notes(result: SearchResult) -> Iterator[Phrase]:
             line=row.loosened,
             met=row.met,
             trial=row.trial,
+            itself=row.trial == result.taken,
             buys=[
                 Phrase("note.buys", name=name, now=_shown(name, now), then=_shown(name, then))
                 for name, (now, then) in row.buys.items()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from modelwright.core.evidence.margins import margin
 from modelwright.core.evidence.measurement import Measurement, Phase
-from modelwright.core.requirements.requirement import Requirement
+from modelwright.core.requirements.requirement import Bar, Requirement
 from modelwright.stages.tune.config import Aim
 from modelwright.storage.formats.search import Search, SearchTrial
 
@@ -46,14 +46,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class Binding:
-    """A bar without which another trial would be taken: that trial, and the bar that it would keep.
+    """A bar that decides which trial is taken.
 
-    met: whether all other bars would then be kept.
+    instead: the trial that would be taken at the bar `loosened`; or the one that is taken, where it is the nearest, and
+    `loosened` is the bar that its values keep; met: whether all other bars would then be kept.
     """
 
     requirement: Requirement
     instead: SearchTrial
-    value: float
+    loosened: Requirement
     met: bool
 
 
@@ -197,14 +198,60 @@ def _cheapest_first(done: Sequence[SearchTrial]) -> list[SearchTrial]:
 def _binding(
     order: Sequence[SearchTrial], search: Search, bars: Sequence[Requirement], aim: Aim | None
 ) -> list[Binding]:
-    """Return what each bar keeps from being taken: without it another trial would be, at a bar that it keeps."""
-    found = []
+    """Return what each bar keeps from being taken: without it another trial would be, at a bar that it keeps surely."""
+    found, taken = [], order[0]
+    kept_aim = aim_of(search, bars, aim)  # that a bar is gone is no reason to look for something else
+    wrong = dict(zip((one.number for one in order), errors(order, search), strict=True))
     for bar in bars:
         others = [one for one in bars if one is not bar]
-        kept_aim = aim_of(search, bars, aim)  # that a bar is gone is no reason to look for something else
         first = _ordered(order, search, others, kept_aim)[0]
-        shown = measured(first, bar)
-        if first is order[0] or shown is None or shown.value is None or not miss(first, bar):
+        if first is not taken and miss(first, bar) and _pays(first, taken, others, wrong, kept_aim):
+            # at its very value it would keep the bar so hardly that a surer trial would be taken
+            new = _loosened(bar, first, ENOUGH)
+        elif missed(taken, bars) == (bar,):
+            first, new = taken, _loosened(bar, taken, 0.0)
+        else:
             continue
-        found.append(Binding(bar, first, shown.value, met=not missed(first, others)))
+        if new is not None:
+            found.append(Binding(bar, first, new, met=not missed(first, others)))
     return found
+
+
+def _pays(
+    one: SearchTrial, taken: SearchTrial, others: Sequence[Requirement], wrong: dict[int, float], aim: Aim
+) -> bool:
+    """Tell whether a trial has something that the taken one has not: bars that it keeps, or what is aimed at."""
+    misses, now = (max((miss(it, bar) for bar in others), default=0.0) for it in (one, taken))
+    if misses != now or aim == "best":
+        return misses < now or (misses == now and wrong[one.number] < wrong[taken.number])
+    (latency_s, size, _), (now_s, now_size, _) = cost(one), cost(taken)
+    return latency_s * _ALIKE + _NOISE_S < now_s or size * _ALIKE_SIZE < now_size
+
+
+def _loosened(requirement: Requirement, trial: SearchTrial, widths: float) -> Requirement | None:
+    """Return a requirement with the bar that a trial keeps by so many half-widths, in few digits on the looser side."""
+    shown = measured(trial, requirement)
+    if shown is None or shown.value is None:
+        return None
+    higher = requirement.metric.better == "higher"
+    end = shown.low if higher else shown.high
+    room = widths * (0.0 if end is None else abs(shown.value - end))
+    bar = shown.value - room if higher else shown.value + room
+    return replace(requirement, bar=Bar(_rounded(bar, down=higher, strict=requirement.op in ("<", ">"))))
+
+
+def _rounded(value: float, *, down: bool, strict: bool) -> float:
+    """Return a number of two digits that is not above (`down`) or not below another; strict: nor equal to it."""
+    if value == 0:
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)  # of the second digit
+    for digits in (2, 3, 4):
+        places = math.floor(value / step) if down else math.ceil(value / step)
+        rounded = float(f"{places * step:.{digits}g}")
+        if strict and rounded == value:
+            rounded = float(f"{(places - 1 if down else places + 1) * step:.{digits}g}")
+        # as near as a twentieth: 0.78 stands for 0.795, and 0.1 would not for 0.19
+        if abs(rounded - value) <= abs(value) / 20:
+            break
+        step /= 10
+    return rounded
