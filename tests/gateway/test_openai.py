@@ -263,7 +263,7 @@ def test_the_best_of_several_answers_are_those_whose_tokens_are_likeliest(server
         ({"best_of": 129}, "request.option", "best_of"),
         ({"n": 3, "best_of": 2}, "request.option", "best_of"),
         ({"best_of": 2, "stream": True}, "request.option", "best_of"),
-        ({"prompt": [1, 2, 3]}, "request.option", "prompt"),
+        ({"prompt": [1, "two"]}, "request.option", "prompt"),
         ({"prompt": []}, "request.option", "prompt"),
         ({"logprobs": 21, "echo": True}, "request.option", "logprobs"),
         ({"prompt": "one " * 400, "echo": True, "logprobs": 1}, "context_length_exceeded", None),

@@ -49,6 +49,13 @@ def embedding_body() -> Body:
     )
 
 
+def program_of_page(holds: str) -> str:
+    """Return the one program of the page in which this stands."""
+    programs = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    (found,) = [one for one in programs if holds in one]
+    return str(found)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run a function that writes, one that gives vectors and one that names its sources, with a key."""
@@ -219,7 +226,7 @@ def test_the_official_client_calls_tools_in_whole_and_streamed(server: Server, c
 
 def test_the_tools_of_the_page_are_called(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     openai = pytest.importorskip("openai")
-    _, program, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    program = program_of_page("tool_calls")
     assert program.count('"model": "chat"') == 1
     program = program.replace('"model": "chat"', '"model": "call"')  # whose template has tools
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
@@ -227,6 +234,14 @@ def test_the_tools_of_the_page_are_called(server: Server, capsys: pytest.Capture
             compile(program, PAGE.name, "exec"), {"client": client}
         )  # what the page says, as it stands there
     assert capsys.readouterr().out.startswith("weather ")
+
+
+def test_the_tokens_of_the_page_are_told_of(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    openai = pytest.importorskip("openai")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="secret", max_retries=0) as client:
+        program = program_of_page("echo=True").replace("257", "25")  # the tokenizer here has fewer
+        exec(compile(program.replace("314", "31"), PAGE.name, "exec"), {"client": client})
+    assert " [None, -" in capsys.readouterr().out
 
 
 def test_the_official_client_gets_vectors(server: Server) -> None:
@@ -258,7 +273,7 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
 
 def test_the_program_of_the_page_writes(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("openai")
-    program, _, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    program = program_of_page("stream=True")
     for said, here in {"http://127.0.0.1:8080": server.url, '"none"': '"secret"'}.items():
         assert program.count(said) == 1
         program = program.replace(said, here)
@@ -283,7 +298,7 @@ def test_the_official_client_keeps_the_sources(server: Server, capsys: pytest.Ca
         asked["messages"][0]["content"] = "zzz"
         refused = client.chat.completions.create(**asked).choices[0].message
         assert refused.model_extra == {"act": "refuse", "sources": []}
-        *_, program = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        program = program_of_page("sources")
         exec(
             compile(program, PAGE.name, "exec"), {"client": client}
         )  # what the page says, as it stands there

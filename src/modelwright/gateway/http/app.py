@@ -130,7 +130,12 @@ def _routes(
         served = gateway.current
         if served is None:
             return _not_ready()
-        spoken = [p for p in PATHS if fitting(served.signature, p, streams=served.worker.streams) is not None]
+        spoken = [
+            p
+            for p in PATHS
+            if fitting(served.signature, p, streams=served.worker.streams, takes_tokens=served.takes_tokens)
+            is not None
+        ]
         limits, settled = gateway.config.limits, served.rows.settled
         return json_response(
             openapi(served.signature, served.version, limits.text, settled, spoken, served.options)

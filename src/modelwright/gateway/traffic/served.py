@@ -15,7 +15,7 @@ from modelwright.gateway.traffic.pool import Pool
 from modelwright.kinds.contract.value import AnyValue
 from modelwright.runtime.row_reader import RowReader
 from modelwright.runtime.worker.channel import Worker
-from modelwright.runtime.worker.values import PROMPT_LOGPROBS, RowAnswer
+from modelwright.runtime.worker.values import PROMPT_IDS, PROMPT_LOGPROBS, RowAnswer
 
 
 class AnswerJson(TypedDict):
@@ -60,7 +60,13 @@ class Served:
     def options(self) -> Mapping[str, JsonObject]:
         """Return what may be asked beside the inputs, with the JSON schema of each; a name of an input is none."""
         names = {one.name for one in self.signature.inputs}
-        return {name: schema for name, schema in self.worker.options.items() if name not in names}
+        hidden = {*names, PROMPT_IDS}  # which stands in the place of a row
+        return {name: schema for name, schema in self.worker.options.items() if name not in hidden}
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Return whether it answers prompts that are given as tokens."""
+        return PROMPT_IDS in self.worker.options
 
     def may_stream(self, name: str) -> bool:
         """Return whether it writes its answers in parts, and has no input of that name."""

@@ -24,6 +24,8 @@ LOGPROBS = "logprobs"
 """The place in the details of an answer where stands what is known of each of its tokens."""
 PROMPT_LOGPROBS = "prompt_logprobs"
 """The option of a request to a body that writes, and the place in the answers' details: how likely its prompt was."""
+PROMPT_IDS = "prompt_ids"
+"""The option of a request to a body that writes: the tokens of each row's whole prompt, in the place of the row."""
 
 _Convert = Callable[[object], object]
 

@@ -35,12 +35,16 @@ class ChoiceText:
         # of an object that is being written, or was cut, only the text is known
         return cls(str(known.get("text", text)), known, str(answer["id"]))
 
-    def echoed(self, prompt: str) -> ChoiceText:
-        """Return it behind the text that was asked, whose tokens are known where the driver tells of them."""
+    def echoed(self, prompt: str | None) -> ChoiceText:
+        """Return it behind the text that was asked, whose tokens are known where the driver tells of them.
+
+        prompt: None where tokens were asked, which are told of in any case.
+        """
         before, own = self.details.get(PROMPT_LOGPROBS) or (), self.tokens
         words = TextOffsets()
         for one in before:
             words.take(one)
+        prompt = words.text if prompt is None else prompt
         # what stands around a prompt may have been stripped of it before it was read
         begin = prompt.find(words.text) if words.text else 0
         begins = {0: max(begin, 0), len(before): len(prompt)}

@@ -22,8 +22,11 @@ class Fitting:
     is_dialogue: bool
 
 
-def fitting(signature: Signature, path: str, *, streams: bool) -> Fitting | None:
-    """Return how a function is asked by a path, None where it is not; streams: whether it writes its answers."""
+def fitting(signature: Signature, path: str, *, streams: bool, takes_tokens: bool = False) -> Fitting | None:
+    """Return how a function is asked by a path, None where it is not.
+
+    streams: whether it writes its answers; takes_tokens: whether a prompt may be given as tokens, without a dialogue.
+    """
     needed = [one for one in signature.inputs if not one.optional] or list(signature.inputs[:1])
     if len(needed) != 1 or len(signature.outputs) != 1:
         return None
@@ -34,6 +37,6 @@ def fitting(signature: Signature, path: str, *, streams: bool) -> Fitting | None
     if path == EMBEDDINGS:
         is_vector = kinds.value(output.kind).schema().get("items") == {"type": "number"}
         return Fitting(given, output, is_dialogue) if is_vector and not is_dialogue else None
-    if not streams or (path == COMPLETIONS and is_dialogue):
+    if not streams or (path == COMPLETIONS and is_dialogue and not takes_tokens):
         return None
     return Fitting(given, output, is_dialogue)

@@ -39,7 +39,7 @@ class ProtocolDialect:
         body = object_of(await json_of(headers, receive, served, limits))
         require_model(body, self._function)
         signature = served.signature
-        found = fitting(signature, path, streams=served.worker.streams)
+        found = fitting(signature, path, streams=served.worker.streams, takes_tokens=served.takes_tokens)
         if found is None:
             problem = Problem(
                 "request.not-asked-so", path=path, function=signature.name, signature=str(signature)

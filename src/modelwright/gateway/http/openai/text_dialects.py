@@ -35,11 +35,12 @@ from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, Fitting
 from modelwright.gateway.http.openai.offering import KEYS, Offer, offer
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.traffic.served import AnswerJson, Served
-from modelwright.kinds.turns import SYNONYMS, SYSTEM, text_of_parts
-from modelwright.runtime.worker.values import PROMPT_LOGPROBS
+from modelwright.kinds.turns import SYNONYMS, SYSTEM, USER, text_of_parts
+from modelwright.runtime.worker.values import PROMPT_IDS, PROMPT_LOGPROBS
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
+_TOKENS_SHOWN = 100  # in the record of traffic, of a prompt that is given as tokens
 ECHO, BEST_OF = "echo", "best_of"
 _TURN_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 # What turns bring, mostly those that a server has answered before, and the prompt has no place for.
@@ -67,7 +68,8 @@ class _Wanted:
     asking: Asking
     has_logprobs: bool
     candidates: int
-    echoes: Sequence[str] | None = None  # the prompt of each row, where it stands before the answer
+    # the prompt of each row, where it stands before the answer; None: tokens, whose text the worker tells
+    echoes: Sequence[str | None] | None = None
 
     def text_of(self, place: int, answer: AnswerJson) -> ChoiceText:
         """Return what was written so far to the row at a place."""
@@ -90,19 +92,24 @@ class WritingDialect(ProtocolDialect, ABC):
         served, body, found = await self.read_request(headers, receive, served, limits, self.path)
         asking_for = asking(body, self.own)
         offered = self.offered(body, found, served)
-        prompts = self.prompts(body, found, offered)
+        ids = self.token_prompts(body, served)
+        prompts = (
+            self.prompts(body, found, offered) if ids is None else [_of_tokens(one, found) for one in ids]
+        )
         beside, likely = self.beside(body, asking_for, served), self.likely(body)
         repeated = [one for one in prompts for _ in range(beside.candidates)]
         rows = [{found.input.name: one} for one in repeated]
         more: dict[str, JsonLike] = {} if likely is None else {"logprobs": likely}
-        if beside.has_echo and likely is not None:
-            more[PROMPT_LOGPROBS] = likely
+        if beside.has_echo and (likely is not None or ids is not None):
+            more[PROMPT_LOGPROBS] = likely or 0
         if beside.candidates > asking_for.choices:
             more.setdefault("logprobs", 0)  # by which the best are told
         options = {**asking_for.seeded(len(rows)), **more, **offered.options}
         asking_for = without_effect(asking_for, body, options, served.options, self.passed_over(body))
         options = {name: one for name, one in options.items() if name in served.options}
-        echoes = [str(one) for one in repeated] if beside.has_echo else None
+        if ids is not None:
+            options[PROMPT_IDS] = [one for one in ids for _ in range(beside.candidates)]
+        echoes = [None if ids is not None else str(one) for one in repeated] if beside.has_echo else None
         wanted = _Wanted(asking_for, likely is not None, beside.candidates, echoes)
         # a single answer has the id of the request, by which feedback names it
         value = rows if len(rows) > 1 else rows[0]
@@ -149,6 +156,10 @@ class WritingDialect(ProtocolDialect, ABC):
             "model": self._function,
             "system_fingerprint": f"version-{served.version}",
         }
+
+    def token_prompts(self, body: Mapping[str, Any], served: Served) -> Sequence[list[JsonLike]] | None:
+        """Return the tokens of each prompt, None where prompts are given otherwise; raises RequestError."""
+        return None
 
     @abstractmethod
     def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
@@ -247,7 +258,8 @@ class _Chunks:
         tokens: Sequence[Mapping[str, Any]],
         finish: str | None,
     ) -> None:
-        logprobs = self._dialect.logprobs(tokens, self._offsets[place]) if tokens else None
+        has_news = bool(tokens) and self._wanted.has_logprobs
+        logprobs = self._dialect.logprobs(tokens, self._offsets[place]) if has_news else None
         choice = {"index": place, **piece, "logprobs": logprobs, "finish_reason": finish}
         await self._send({**self._head, "choices": [choice]})
 
@@ -345,12 +357,23 @@ class CompletionsDialect(WritingDialect):
     whole = part = "text_completion"
 
     def prompts(self, body: Mapping[str, Any], found: Fitting, offered: Offer) -> Sequence[object]:
-        """Return the prompts."""
+        """Return the prompts; a function of a dialogue has those of tokens alone."""
         given = body.get("prompt")
         prompts = given if isinstance(given, list) else [given]
         if not prompts or len(prompts) > MOST_PROMPTS or not all(isinstance(one, str) for one in prompts):
-            raise wrong("prompt", f"a text, 1 … {MOST_PROMPTS} texts")
+            raise wrong("prompt", f"a text, tokens, 1 … {MOST_PROMPTS} texts or lists of tokens")
+        if found.is_dialogue:
+            raise RequestError(Problem("request.tokens-alone", name="prompt", function=self._function), 400)
         return prompts
+
+    def token_prompts(self, body: Mapping[str, Any], served: Served) -> Sequence[list[JsonLike]] | None:
+        """Return lists of tokens, or the one that is the prompt."""
+        given = body.get("prompt")
+        if not isinstance(given, list) or not served.takes_tokens:
+            return None
+        lists = [given] if all(type(one) is int for one in given) else given
+        is_lists = all(isinstance(one, list) and one and all(type(i) is int for i in one) for one in lists)
+        return lists if lists and given and len(lists) <= MOST_PROMPTS and is_lists else None
 
     def offered(self, body: Mapping[str, Any], found: Fitting, served: Served) -> Offer:
         """Return none."""
@@ -405,3 +428,10 @@ def _is_silent_system(turn: Mapping[str, Any]) -> bool:
     text = text_of_parts(content) if isinstance(content, list) else content
     is_system = isinstance(turn.get("role"), str) and SYNONYMS.get(turn["role"]) == SYSTEM
     return is_system and isinstance(text, str) and not text.strip()
+
+
+def _of_tokens(ids: Sequence[object], found: Fitting) -> object:
+    """Return what stands in a row's place for tokens, which the worker reads instead: it is what is recorded."""
+    more = " …" if len(ids) > _TOKENS_SHOWN else ""
+    text = f"tokens {' '.join(map(str, ids[:_TOKENS_SHOWN]))}{more}"
+    return [{"role": USER, "content": text}] if found.is_dialogue else text

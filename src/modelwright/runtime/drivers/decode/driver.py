@@ -187,19 +187,33 @@ class RunningDecode(Running):
 
         Raises RequestError where they leave no room for an answer, or where the tools cannot be called.
         """
+        if options.prompt_ids is not None:
+            return self._fitting(self._known(options.prompt_ids)), row_tools(options, [], None)
         row = self._prompt_row(row, options)
         offered = self._prompts.offered(row)
         if offered and self._schema is not None:
             raise RequestError(Problem("schema.own", name="tools"))
         tools = row_tools(options, offered, self._settings.tools)
         ids = [*self._prompts.ids(row), *(self._prompts.control_ids(tools.begins) if tools.begins else ())]
+        return self._fitting(ids), tools
+
+    def _fitting(self, ids: list[int]) -> list[int]:
+        """Return the tokens of a prompt; raises RequestError where there are none, or no room for an answer."""
         if not ids:
             raise RequestError(Problem("request.empty-prompt"))
         if len(ids) >= self._settings.context:
             raise RequestError(
                 Problem("request.long-prompt", tokens=len(ids), most=self._settings.context - 1)
             )
-        return ids, tools
+        return ids
+
+    def _known(self, ids: Sequence[int]) -> list[int]:
+        """Return the tokens that a caller gives; raises RequestError for one that the graph does not have."""
+        if max(ids) >= self._graph.words:
+            raise RequestError(
+                Problem("request.option", name="prompt", wanted=f"0 … {self._graph.words - 1}")
+            )
+        return [*ids]
 
     def _require_writable(self, row: Mapping[str, Any], tools: RowTools) -> None:
         """Raise RequestError where an answer cannot be held to its schema, that of a tool by its place."""
@@ -222,7 +236,9 @@ class RunningDecode(Running):
         how = (ids, most, self._ends, options, self._prompts.own, mask, tools.reader, marks)
         if options.prompt_logprobs is None:
             return WritingRow(*how)
-        return EchoedRow(*how, given=self._prompts.given_places(self._prompt_row(row, options)))
+        own = options.prompt_ids is not None  # whose every token was given
+        given = range(len(ids)) if own else self._prompts.given_places(self._prompt_row(row, options))
+        return EchoedRow(*how, given=given)
 
     def _prompt_row(self, row: Mapping[str, Any], options: RowOptions) -> Mapping[str, Any]:
         """Return a row as its prompt has it: without tools where none is to be called."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -21,6 +21,7 @@ from modelwright.runtime.drivers.decode.decode_settings import (
     TopK,
     TopP,
 )
+from modelwright.runtime.worker.values import PROMPT_IDS
 
 SCHEMA = "schema"
 CHOICE, NONE, AUTO, REQUIRED = "tool_choice", "none", "auto", "required"
@@ -35,6 +36,7 @@ _MOST_BIASES = 300
 _Bias = Annotated[float, Field(ge=-100.0, le=100.0)]
 _Penalty = Annotated[float, Field(ge=-2.0, le=2.0)]  # the OpenAI protocol's bounds
 _Token = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+_TokenId = Annotated[int, Field(ge=0, lt=1 << 31)]
 _Likely = Annotated[int, Field(ge=0, le=20)]
 _Seed = Annotated[int, Field(ge=-_SEEDS, lt=_SEEDS)]
 
@@ -66,6 +68,7 @@ class _Options(SealedState):
     stop: _Stop | Annotated[list[_Stop], Field(max_length=_MOST_STOPS)] | None = None
     logprobs: _Likely | None = None
     prompt_logprobs: _Likely | None = None
+    prompt_ids: list[Annotated[list[_TokenId], Field(min_length=1)]] | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
     held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
     tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
@@ -99,7 +102,8 @@ class RowOptions:
     ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
     required, or the name of one behind `=`. one_call: whether at most one is. presence, frequency: what a token's logit
     loses once it stands in the answer, and for each time that it does; bias: (token, what is added to its logit).
-    prompt_logprobs: as logprobs, of the tokens of what the row says.
+    prompt_logprobs: as logprobs, of the tokens of what the row says. prompt_ids: the tokens of the whole prompt, with
+    no template around them, in the place of what the row says.
     """
 
     sampling: Sampling
@@ -114,12 +118,13 @@ class RowOptions:
     frequency: float = 0.0
     bias: tuple[tuple[int, float], ...] = ()
     prompt_logprobs: int | None = None
+    prompt_ids: tuple[int, ...] | None = None
 
 
 def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> list[RowOptions]:
     """Return the options of each row of a call; raises RequestError for values that are none.
 
-    `seed` may be a list, one for each row. What this driver does not know is left to others.
+    `seed` may be a list, one for each row, and `prompt_ids` is one. What this driver does not know is left to others.
     """
     names = (field.alias or name for name, field in _Options.model_fields.items())
     known = {name: options[name] for name in names if options.get(name) is not None}
@@ -138,8 +143,10 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     except OverflowError:
         raise RequestError(Problem("request.option", name="seed", error="Input is too large")) from None
     seeds = read.seed if isinstance(read.seed, list) else [read.seed or 0] * rows
-    if len(seeds) != rows:
-        raise RequestError(Problem("request.option", name="seed", error=f"{len(seeds)} ≠ {rows}"))
+    prompts: Sequence[Sequence[int] | None] = read.prompt_ids or [None] * rows
+    for name, each in (("seed", seeds), (PROMPT_IDS, prompts)):
+        if len(each) != rows:
+            raise RequestError(Problem("request.option", name=name, error=f"{len(each)} ≠ {rows}"))
     given = {name: getattr(read, name) for name in Sampling.model_fields if getattr(read, name) is not None}
     sampling = defaults.model_copy(update=given)
     stop = (read.stop,) if isinstance(read.stop, str) else tuple(read.stop or ())
@@ -160,8 +167,9 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
             read.frequency_penalty or 0.0,
             tuple((int(token), more) for token, more in (read.logit_bias or {}).items()),
             read.prompt_logprobs,
+            None if ids is None else tuple(ids),
         )
-        for seed in seeds
+        for seed, ids in zip(seeds, prompts, strict=True)
     ]
 
 

@@ -35,6 +35,7 @@ from modelwright.runtime.drivers.session.roles import (
 from modelwright.runtime.drivers.session.session_settings import SURENESS, SessionSettings, bad_settings
 from modelwright.runtime.drivers.session.written_replies import WritingReply, WrittenReplies
 from modelwright.runtime.function import Answers, Function
+from modelwright.runtime.worker.values import PROMPT_IDS
 
 _USER, _ASSISTANT = "user", "assistant"
 
@@ -95,7 +96,10 @@ class RunningSession(Running):
         self._question = kinds.value(self._find.signature.inputs[0].kind)
         self._writing = writing
         if writing is not None:
-            self.options, self.at_once = writing.function.options, writing.function.at_once
+            # a prompt is written here, and nobody else's is taken for it
+            known = writing.function.options.items()
+            self.options = {name: schema for name, schema in known if name != PROMPT_IDS}
+            self.at_once = writing.function.at_once
 
     def run(self, call: Call) -> Generator[Part, None, None]:
         """Yield the replies: quotations sentence by sentence, and what is written as it is written.
