@@ -9,6 +9,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import project_file
 from modelwright.project.declaration.project_file import from_mapping
 from modelwright.project.tuning.declared_space import declared_space
+from modelwright.stages.tune.axes import Axis, Space, settings_of
 
 YAML = """\
 function: "grade(income: number, job: category) -> risk: category"
@@ -105,6 +106,41 @@ def test_keys_that_one_learner_takes_are_drawn_beside_it_and_that_is_said():
         "learn.seed": None,
     }
     assert [(one.id, one.values["learners"]) for one in found.notices] == [("tune.beside", ["trees"])]
+
+
+def test_keys_that_mean_something_beside_some_names_are_drawn_beside_these_and_that_is_said():
+    found = space_of(
+        {
+            "learn.optimiser.momentum": {"low": 0.0, "high": 0.95},
+            "learn.optimiser.name": ["sgd", "adamw", "muon"],
+            "learn.optimiser.clip": [1.0, None],
+            "learn.schedule.name": ["step", "plateau", "cosine"],
+            "learn.schedule.factor": [0.1, 0.5],
+            "learn.loss.classes": ["cross-entropy", "focal"],
+            "learn.loss.gamma": [1.0, 2.0],
+            "model.dropout": [0.0, 0.1],
+        },
+        model={"learner": "network"},
+    )
+    assert {axis.key: axis.given for axis in found.space.axes if axis.given is not None} == {
+        "learn.optimiser.momentum": ("learn.optimiser.name", ("sgd", "muon")),
+        "learn.schedule.factor": ("learn.schedule.name", ("step", "plateau")),
+        "learn.loss.gamma": ("learn.loss.classes", ("focal",)),
+    }
+    keys = [axis.key for axis in found.space.axes]
+    assert keys.index("learn.optimiser.name") < keys.index("learn.optimiser.momentum")
+    assert [one.id for one in found.notices] == ["tune.given"] * 3
+    base = {
+        "function": "grade(income: number, job: category) -> risk: category",
+        "model": {"learner": "network"},
+    }
+    whole = project_file.from_mapping(base)
+    values = {axis.key: axis.values for axis in found.space.axes if axis.values is not None}
+    for point in Space(tuple(Axis(key, values=those) for key, those in values.items())).points():
+        drawn = {
+            axis.key: point[axis.key] for axis in found.space.axes if axis.key in point and axis.fits(point)
+        }
+        whole.changed(settings_of(drawn))
 
 
 def test_where_no_learner_is_named_those_that_take_a_key_are_tried_and_that_is_said():

@@ -50,6 +50,29 @@ def test_what_is_drawn_lies_in_the_space_and_beside_its_learner(sampler):
         assert values[own] in (range(2, 65) if own == "model.leaves" else (1, 2, 3))
 
 
+GIVEN = Space(
+    (
+        Axis("o.name", values=("sgd", "adamw", "muon")),
+        Axis("rate", values=(1, 2)),
+        Axis("o.momentum", values=(0.0, 0.5), given=("o.name", ("sgd", "muon"))),
+        Axis("o.betas", values=(3, 4, 5), given=("o.name", ("adamw", "muon"))),
+    )
+)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe", "gp"])
+def test_a_key_that_another_one_gives_its_meaning_is_drawn_where_it_has_one(sampler):
+    tried, known = [], []
+    while (values := draw(GIVEN, sampler, 0, len(tried), known, tried)) is not None:
+        assert values not in tried
+        tried.append(values)
+        known.append(Known(values, float(values["rate"]), {}))
+        assert ("o.momentum" in values) == (values["o.name"] != "adamw")
+        assert ("o.betas" in values) == (values["o.name"] != "sgd")
+    assert GIVEN.size() == GIVEN.grid_size() == len(list(GIVEN.points())) == 2 * (2 + 3 + 6)
+    assert len(tried) == GIVEN.size() or (sampler != "grid" and len(tried) > 15)
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe", "gp"])
 def test_no_point_is_tried_twice_and_a_small_space_ends(sampler):
     space = Space((Axis("a", values=(1, 2, 3)), Axis("b", values=("x", "y"))))

@@ -118,6 +118,7 @@ class _Reader:
         axes = [axis for key in keys if (axis := self._axis(key, beside[key] or able, tried)) is not None]
         if self.problems:
             raise ProjectError(self.problems)
+        axes.sort(key=lambda axis: axis.given is not None)  # behind that by which they are given
         return DeclaredSpace(
             Space(tuple(axes), tried), tuple(self._notices(axes, tried, particular=particular))
         )
@@ -200,7 +201,34 @@ class _Reader:
             return None
         among = tuple(one for one in tried if one in beside)
         whole = not tried or len(among) == len(tried)
-        return Axis(**{**vars(axis), "learners": None if whole else among})
+        given = self._given(key, by_learner)
+        return Axis(**{**vars(axis), "learners": None if whole else among, "given": given})
+
+    def _given(
+        self, key: str, by_learner: Sequence[Sequence[str]]
+    ) -> tuple[str, tuple[JsonValue, ...]] | None:
+        """Return another key of the section with its values beside which a key means something; None: with all."""
+        own = self._some(self.declared[key])
+        for other, values in self.declared.items():
+            if (
+                other == key
+                or isinstance(values, Range)
+                or other.rpartition(".")[0] != key.rpartition(".")[0]
+            ):
+                continue
+            fitting = tuple(
+                one
+                for place, one in enumerate(values)
+                if one not in values[:place]
+                and not any(
+                    _is_vain(key, self._tried([*settings, setting_of(other, one), setting_of(key, value)]))
+                    for settings in by_learner
+                    for value in own
+                )
+            )
+            if fitting and any(one not in fitting for one in values):
+                return other, fitting
+        return None
 
     def _range(self, key: str, given: Range, by_learner: Sequence[Sequence[str]]) -> Axis:
         between = given.low + (given.high - given.low) / 3 + 0.01
@@ -262,8 +290,11 @@ class _Reader:
         for other, values in self.declared.items():
             if other == key or not other.startswith(section):
                 continue
-            some = [values.low, values.high] if isinstance(values, Range) else values
-            yield from ([setting_of(other, value)] for value in some)
+            yield from ([setting_of(other, value)] for value in self._some(values))
+
+    @staticmethod
+    def _some(values: Range | tuple[JsonValue, ...]) -> Sequence[JsonValue]:
+        return [values.low, values.high] if isinstance(values, Range) else values
 
     @staticmethod
     def _notices(axes: Sequence[Axis], tried: Sequence[str], *, particular: bool) -> Iterator[Notice]:
@@ -274,6 +305,27 @@ class _Reader:
                 yield Notice(
                     "tune.beside", column=None, count=None, key=axis.key, learners=list(axis.learners)
                 )
+            if axis.given is not None:
+                other, values = axis.given
+                yield Notice(
+                    "tune.given",
+                    column=None,
+                    count=None,
+                    key=axis.key,
+                    other=other,
+                    values=[str(one) for one in values],
+                )
+
+
+def _is_vain(key: str, problems: Sequence[Problem]) -> bool:
+    """Tell whether a project was refused because a key means nothing beside another."""
+    reasons = (one.values.get("reason") for one in problems)
+    return any(
+        isinstance(one, Problem)
+        and one.id == "learn.vain-key"
+        and one.values["key"] == key.rpartition(".")[2]
+        for one in reasons
+    )
 
 
 def _is_common(key: str) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from pydantic import JsonValue
@@ -20,7 +19,8 @@ class Axis:
     """One key of the space.
 
     values: those to choose from, None of a range; low, high: its ends; log: drawn evenly on a logarithmic scale; whole:
-    whole numbers alone; points: how many a grid tries; learners: beside which it is drawn, None: beside every one.
+    whole numbers alone; points: how many a grid tries; learners: beside which it is drawn, None: beside every one;
+    given: another key, and its values with which this one means something (momentum, with some optimisers), None: all.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Axis:
     whole: bool = False
     points: int = 3
     learners: tuple[str, ...] | None = None
+    given: tuple[str, tuple[JsonValue, ...]] | None = None
 
     def grid(self) -> tuple[JsonValue, ...]:
         """Return what a grid tries: every value, or evenly spaced points of a range, ends included."""
@@ -52,10 +53,20 @@ class Axis:
         """Tell whether it is drawn where a learner is."""
         return self.learners is None or learner in self.learners
 
+    def fits(self, drawn: Mapping[str, JsonValue]) -> bool:
+        """Tell whether it means something beside what was drawn before it."""
+        if self.given is None:
+            return True
+        key, values = self.given
+        return key not in drawn or drawn[key] in values
+
 
 @dataclass(frozen=True)
 class Space:
-    """All axes; `learners`: those that are tried, none where the project file names one or leaves it to `plan`."""
+    """All axes, each behind that by which it is given.
+
+    learners: those that are tried, none where the project file names one or leaves it to `plan`.
+    """
 
     axes: tuple[Axis, ...]
     learners: tuple[str, ...] = ()
@@ -71,27 +82,52 @@ class Space:
             yield learner, tuple(axis for axis in self.axes if axis.beside(learner))
 
     def points(self) -> Iterator[dict[str, JsonValue]]:
-        """Yield every point of the grid: of each learner the combinations of what is drawn beside it."""
+        """Yield every point of the grid, each once: of a learner the combinations of what is drawn beside it."""
         for learner, axes in self.branches():
-            first: dict[str, JsonValue] = {} if learner is None else {LEARNER: learner}
-            for chosen in itertools.product(*(axis.grid() for axis in axes)):
-                yield first | {axis.key: value for axis, value in zip(axes, chosen, strict=True)}
+            points: list[dict[str, JsonValue]] = [{} if learner is None else {LEARNER: learner}]
+            for axis in axes:
+                points = [
+                    point | more
+                    for point in points
+                    for more in ([{axis.key: one} for one in axis.grid()] if axis.fits(point) else [{}])
+                ]
+            yield from points
 
     def size(self) -> int | None:
         """Return how many points there are, None where a range of numbers has no end of them."""
-        count = 0
-        for _, axes in self.branches():
-            if any(axis.values is None and not axis.whole for axis in axes):
-                return None
-            count += math.prod(
-                len(axis.values) if axis.values is not None else int(axis.high - axis.low) + 1
-                for axis in axes
-            )
-        return count
+        if any(axis.values is None and not axis.whole for _, axes in self.branches() for axis in axes):
+            return None
+        return sum(_combinations(axes, _every) for _, axes in self.branches())
 
     def grid_size(self) -> int:
         """Return how many points the grid has."""
-        return sum(math.prod(len(axis.grid()) for axis in axes) for _, axes in self.branches())
+        return sum(_combinations(axes, lambda axis: len(axis.grid())) for _, axes in self.branches())
+
+
+def _every(axis: Axis) -> int:
+    return len(axis.values) if axis.values is not None else int(axis.high - axis.low) + 1
+
+
+def _combinations(axes: Sequence[Axis], count: Callable[[Axis], int]) -> int:
+    """Return how many points axes have together, where each has so many values."""
+    given = {
+        axis.key: [one for one in axes if one.given is not None and one.given[0] == axis.key] for axis in axes
+    }
+    found = 1
+    for axis in axes:
+        if axis.given is not None and axis.given[0] in given:
+            continue  # counted with that by which it is given
+        behind = given[axis.key]
+        # of each value the combinations of what means something beside it
+        found *= (
+            sum(
+                math.prod(count(one) for one in behind if one.fits({axis.key: value}))
+                for value in axis.values or ()
+            )
+            if behind
+            else count(axis)
+        )
+    return found
 
 
 def setting_of(key: str, value: JsonValue) -> str:

@@ -89,7 +89,7 @@ def _drawn(space: Space, sampler: BaseSampler, known: Sequence[Known]) -> dict[s
         learner = str(trial.suggest_categorical(LEARNER, list(space.learners)))
         found[LEARNER] = learner
     for axis in space.axes:
-        if not axis.beside(learner):
+        if not axis.beside(learner) or not axis.fits(found):
             continue
         name = _name(axis, learner)
         if axis.values is not None:

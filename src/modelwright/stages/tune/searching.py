@@ -87,7 +87,9 @@ class Searching:
         """Go on behind what the journal holds, until the trials, the budget or the space come to their end."""
         known = self.journal.read()
         running: set[int] = set()
-        with self.runs, progress.task(str(Phrase("work.searching")), self.wanted) as bar:
+        # where a budget ends it, nobody knows how many trials there will be
+        total = self.wanted if self.task.budget_s is None else None
+        with self.runs, progress.task(str(Phrase("work.searching")), total) as bar:
             while True:
                 while len(running) < self.config.parallel and (values := self._next()) is not None:
                     number = len(self.drawn)
