@@ -36,6 +36,16 @@ def is_dialogue(field: Field) -> bool:
     return isinstance(items, Mapping) and "role" in items.get("properties", {})
 
 
+# How turns say that they are not to be learned: OpenAI's `weight: 0`, `training: false` of Axolotl, `loss` of Swift.
+_MARKS = ("weight", "loss_weight", "train", "training", "loss")
+
+
+def unlearned(turn: Mapping[str, object]) -> str | None:
+    """Return by which mark an assistant's turn is not to be learned, as `weight: 0`; None where it is."""
+    found = next((one for one in _MARKS if isinstance(turn.get(one), int | float) and not turn[one]), None)
+    return None if found is None else f"{found}: {'false' if turn[found] is False else 0}"
+
+
 def text_of_parts(parts: Sequence[object]) -> str | None:
     """Return the text of a content in parts, as OpenAI's protocol has it; None where a part is no text.
 

@@ -11,13 +11,13 @@ from modelwright.kinds.dialogue.value import Dialogue, DialogueTurn, DialogueVal
 
 
 class DialogueColumn(Column[Dialogue]):
-    """A column of lists of `{role, content}`."""
+    """A column of lists of `{role, content}`, each with whether it is learned."""
 
     of: ClassVar[DialogueValue] = DialogueValue()
 
     def dtype(self) -> pl.DataType:
         """Return the type of the column in rows.parquet."""
-        return pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+        return pl.List(pl.Struct({"role": pl.String, "content": pl.String, "learned": pl.Boolean}))
 
     def store(self, value: Dialogue) -> object:
         """Return the turns as objects."""
@@ -25,4 +25,4 @@ class DialogueColumn(Column[Dialogue]):
 
     def restore(self, stored: Any) -> Dialogue:
         """Return the turns of stored objects."""
-        return tuple(DialogueTurn(one["role"], one["content"]) for one in stored)
+        return tuple(DialogueTurn(one["role"], one["content"], one["learned"]) for one in stored)

@@ -8,6 +8,7 @@ from modelwright.kinds.contract.samples import Samples
 from modelwright.kinds.dialogue.value import Dialogue, DialogueTurn
 
 _QUESTION = (DialogueTurn("user", "What is it?"),)
+_UNLEARNED = (DialogueTurn("assistant", "Yes?", learned=False), *_QUESTION)
 _LONGER = (
     DialogueTurn("system", "Be brief."),
     DialogueTurn("user", "Hello"),
@@ -47,6 +48,13 @@ class DialogueSamples(Samples[Dialogue]):
             ([{"from": "human", "value": "What is it?"}], _QUESTION),
             ([{"role": "user", "content": [{"type": "text", "text": "What is it?"}]}], _QUESTION),
             ([{"role": turn.role, "content": turn.content, "name": None} for turn in _LONGER], _LONGER),
+            (
+                [
+                    {"role": "assistant", "content": "Yes?", "weight": 0},
+                    {"role": "user", "content": "What is it?"},
+                ],
+                _UNLEARNED,
+            ),
             (
                 [
                     {"role": "tools", "content": _TOOLS},
@@ -139,4 +147,4 @@ class DialogueSamples(Samples[Dialogue]):
     def values(self) -> Sequence[Dialogue | None]:
         """Return some dialogues, one missing."""
         questions = [(DialogueTurn("user", f"How much is {one} and {one}?"),) for one in range(30)]
-        return [*questions, None, _LONGER, _QUESTION]
+        return [*questions, None, _LONGER, _QUESTION, _UNLEARNED]

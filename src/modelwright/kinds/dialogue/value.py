@@ -14,7 +14,7 @@ from modelwright.kinds.dialogue.called_tools import calls_of, in_order_of_calls
 from modelwright.kinds.shared.calling import offered_tools, tool_calls
 from modelwright.kinds.shared.numbers import compared_number
 from modelwright.kinds.shared.strings import as_written
-from modelwright.kinds.turns import ASSISTANT, ROLES, SYNONYMS, TOOL, TOOLS, USER, text_of_parts
+from modelwright.kinds.turns import ASSISTANT, ROLES, SYNONYMS, TOOL, TOOLS, USER, text_of_parts, unlearned
 
 _LISTS = ("messages", "conversations", "conversation")  # under which a list of turns may lie
 _WHO, _WHAT = ("role", "from"), ("content", "value")
@@ -25,18 +25,19 @@ class DialogueTurn(NamedTuple):
     """What one side says: its role, one of ROLES, and a text with its line breaks.
 
     Calls of the assistant stand behind what it says, as `tool_calls` writes them; a turn of the role `tools` is the
-    first, and holds them as JSON.
+    first, and holds them as JSON. learned: whether what an assistant says here is to be learned from.
     """
 
     role: str
     content: str
+    learned: bool = True
 
 
 Dialogue = tuple[DialogueTurn, ...]
 
 
 class DialogueValue(Value[Dialogue]):
-    """Turns in order, at least one: a tuple of (role, content)."""
+    """Turns in order, at least one: a tuple of (role, content, whether it is learned)."""
 
     name: ClassVar[str] = "dialogue"
     summary: ClassVar[str] = "turns with roles: what a user, an assistant, the system and tools say"
@@ -99,7 +100,7 @@ class DialogueValue(Value[Dialogue]):
 
     def _turn(self, raw: object, place: int, *, may_be_silent: bool) -> DialogueTurn:
         if isinstance(raw, DialogueTurn):
-            raw = raw._asdict()
+            raw = _as_json(raw)
         if not isinstance(raw, Mapping):
             raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
         who, text = (_first(raw, names) for names in (_WHO, _WHAT))
@@ -120,11 +121,11 @@ class DialogueValue(Value[Dialogue]):
         content = as_written(tool_calls.with_calls(text.strip(), calls), most_characters=self.most_characters)
         if not content and role != TOOL and not may_be_silent:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=role)
-        return DialogueTurn(role, content)
+        return DialogueTurn(role, content, role != ASSISTANT or unlearned(raw) is None)
 
     def to_json(self, value: Dialogue) -> Json:
         """Return the list of turns."""
-        return [{"role": turn.role, "content": turn.content} for turn in value]
+        return [_as_json(turn) for turn in value]
 
     def size(self, value: Dialogue) -> int:
         """Return the number of characters."""
@@ -137,6 +138,11 @@ class DialogueValue(Value[Dialogue]):
     def literal(self, written: str | float | bool, operator: str) -> Comparable:  # noqa: FBT001 - the contract's
         """Return a number of turns; raises ValueProblem for anything else."""
         return compared_number(written)
+
+
+def _as_json(turn: DialogueTurn) -> dict[str, Json]:
+    """Return a turn as OpenAI's messages have it, which name by its weight what is not learned."""
+    return {"role": turn.role, "content": turn.content, **({} if turn.learned else {"weight": 0})}
 
 
 def _of_text(text: str) -> object:

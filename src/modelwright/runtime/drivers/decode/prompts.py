@@ -28,12 +28,13 @@ from modelwright.runtime.drivers.decode.decode_settings import Piece, bad_settin
 TOKENIZER = "tokenizer.json"
 TOOLS, SYSTEM, USER, ASSISTANT, TOOL = "tools", "system", "user", "assistant", "tool"
 
-_Turn = Mapping[str, str]
+_Turn = Mapping[str, Any]
 
 
 class Stretch(NamedTuple):
     """Tokens of a prompt that follow each other; spoken: whether the assistant wrote them in a turn of the dialogue.
 
+    A turn that is not to be learned (`weight: 0`) is none that it wrote.
     given: whether they are a text of the row, and not the template's own.
     """
 
@@ -139,7 +140,7 @@ class Prompts:
             yield Stretch(self.control_ids(piece.text))
         elif piece.content:
             turn = turn or {"role": "", "content": ""}
-            yield Stretch(self._users(turn["content"], piece), spoken=turn["role"] == ASSISTANT, given=True)
+            yield Stretch(self._users(turn["content"], piece), spoken=_is_learned(turn), given=True)
         elif piece.input is not None:
             yield Stretch(self._users(self._text(piece.input, row[piece.input]), piece), given=True)
         elif piece.given is not None:
@@ -211,7 +212,8 @@ class Prompts:
             yield Stretch(self.control_ids(begin))
         for inner in pieces[: _content_place(pieces)] if begin is None else ():
             yield from self._of(inner, row, turn)
-        yield from map(self._stretch, self._tools.called(content, calls, called))
+        for one in map(self._stretch, self._tools.called(content, calls, called)):
+            yield one if _is_learned(turn) else one._replace(spoken=False)
         yield Stretch(self.control_ids(self._tools.calls_after))
 
     def _content_on(self, pieces: Sequence[Piece], row: Mapping[str, Any], turn: _Turn) -> Iterator[Stretch]:
@@ -242,6 +244,11 @@ class Prompts:
             return ""
         plain = self._kinds[name].to_json(value)
         return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _is_learned(turn: _Turn) -> bool:
+    """Tell whether a turn is the assistant's, and to be learned."""
+    return bool(turn["role"] == ASSISTANT and turn.get("weight") != 0)
 
 
 def _of_role(piece: Piece, name: str, role: str) -> Sequence[Piece]:

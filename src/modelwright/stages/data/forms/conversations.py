@@ -7,20 +7,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from modelwright.core.messages import ValueProblem, shown
 from modelwright.kinds.shared.calling.offered_tools import text_of, tools_of
 from modelwright.kinds.shared.calling.tool_calls import ToolCall, arguments_of, with_calls
-from modelwright.kinds.turns import ASSISTANT, SYSTEM, TOOL, TOOLS, USER, role
+from modelwright.kinds.turns import ASSISTANT, SYSTEM, TOOL, TOOLS, USER, role, unlearned
 from modelwright.stages.data.forms.answer_problem import AnswerProblem
 
 Row = Mapping[str, object]
-Turn = dict[str, str]
+Turn = dict[str, Any]  # of an assistant that is not to be learned with `weight: 0`
 _TAKE_TURNS = (USER, ASSISTANT)
 _WHO, _WHAT = ("role", "from"), ("content", "value")
 _TEXT, _CALL = "text", "tool_call"  # parts of a content that are read
 _CALLERS = ("function_call", "tool_call")  # roles whose whole content is a call, as ShareGPT has them
-_WEIGHTS = ("weight", "loss_weight")  # 0: this answer is not to be learned, which nothing here can say
 _TOOLS = ("tools", "functions")
 _PROMPTS = ("prompt", "question", "query", "instruction")  # a text before an answer of its own column
 # How preferences of people are published as one text (Bai et al. 2022, hh-rlhf).
@@ -50,6 +50,7 @@ class _Turns:
 
     turns: list[Turn] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)  # by which turns are not to be learned
 
     def add(self, raw: object) -> None:
         """Read one turn; raises ValueProblem for one without a role that is known, or without a text."""
@@ -64,11 +65,11 @@ class _Turns:
         calls += _calls(raw.get("tool_calls"), place)
         calls += _calls([one] if isinstance(one := raw.get("function_call"), Mapping) else None, place)
         text = with_calls("\n".join(text for found, text in made if not found).strip(), calls)
-        if who == ASSISTANT:
-            self.dropped += [f"{name}: 0" for name in _WEIGHTS if raw.get(name) == 0]
         if not text and who != TOOL:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=who)
-        self.turns.append({"role": who, "content": text})
+        mark = unlearned(raw) if who == ASSISTANT else None
+        self.marks += [] if mark is None else [mark]
+        self.turns.append({"role": who, "content": text, **({} if mark is None else {"weight": 0})})
 
     def _parts(self, content: object, usual: str) -> Iterator[tuple[str, str]]:
         """Yield the texts of a content, which may have parts, and what they are; others (pictures) are named."""
@@ -199,7 +200,20 @@ def _answered(found: _Turns, stated: object) -> str:
         if before:
             raise AnswerProblem(problem) from None
         raise
+    _leave_unlearned(found)
     return _last(found)
+
+
+def _leave_unlearned(found: _Turns) -> None:
+    """Leave out what stands behind the last answer that is to be learned; raises AnswerProblem where there is none."""
+    if "weight" not in found.turns[-1]:
+        return
+    answers = ((place, turn) for place, turn in enumerate(found.turns) if turn["role"] == ASSISTANT)
+    learned = [place for place, turn in answers if "weight" not in turn]
+    if not learned:
+        raise AnswerProblem(ValueProblem("value.nothing-learned", mark=found.marks[-1]))
+    found.dropped.append(found.marks[-1])
+    del found.turns[learned[-1] + 1 :]
 
 
 def _last(found: _Turns) -> str:
@@ -208,7 +222,7 @@ def _last(found: _Turns) -> str:
         raise ValueProblem("value.no-turns")
     if found.turns[-1]["role"] != ASSISTANT:
         raise AnswerProblem(ValueProblem("value.no-last-answer", role=found.turns[-1]["role"]))
-    return found.turns.pop()["content"]
+    return str(found.turns.pop()["content"])
 
 
 def _whole(found: _Turns, answer: str | None, rejected: str | None, row: Row) -> Conversation:
