@@ -79,7 +79,8 @@ class Spec(ABC):
     reads what `model.pretrained` names itself; blends: whether it learns others and blends their answers,
     and so is weighed only where it is named, too; space: keys of the project file → what `tune: auto` tries of them,
     beside the defaults; cuttable: whether its steps can end before the last one planned (`Setup.ending`);
-    one_of_each: whether it takes one input and one output, and no more; goes_on: of one that brings, whether what it
+    one_of_each: whether it takes one input and one output, and no more; of_two: forms of its output for which it takes
+    two inputs instead; goes_on: of one that brings, whether what it
     learned is a folder that `pretrained` of another project may name, whose same learner starts from it;
     takes_layers: of one that brings, whether `pretrained` may name a project of any learner, for layers of its network;
     accumulates: whether it reads the rows of a step in as many parts as `learn.optimiser.accumulate` says.
@@ -109,6 +110,7 @@ class Spec(ABC):
     blends: ClassVar[bool] = False
     cuttable: ClassVar[bool] = False
     one_of_each: ClassVar[bool] = False
+    of_two: ClassVar[frozenset[Form]] = frozenset()
     goes_on: ClassVar[bool] = False
     accumulates: ClassVar[bool] = True
     takes_layers: ClassVar[bool] = False
@@ -136,8 +138,12 @@ class Spec(ABC):
             return Phrase("learner.needs-output")
         if (unfit := next(self._of_other_forms(signature), None)) is not None:
             return unfit
-        if self.one_of_each and (len(signature.inputs), len(signature.outputs)) != (1, 1):
-            return Phrase("learner.one-of-each", inputs=len(signature.inputs), outputs=len(signature.outputs))
+        if self.one_of_each:
+            given = (len(signature.inputs), len(signature.outputs))
+            (form, *_) = (kinds.arrays(field.kind).output_form for field in signature.outputs)
+            wanted = 2 if form in self.of_two else 1
+            if given != (wanted, 1):
+                return Phrase("learner.one-of-each", wanted=wanted, inputs=given[0], outputs=given[1])
         forms = {form_of(field, self.inputs) for field in signature.inputs}
         if self.needs_input and not forms & self.needs_input:
             return Phrase("learner.needs-input", forms=_listed(self.needs_input))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
+from typing import ClassVar
 
 from pydantic import BaseModel
 
@@ -32,7 +33,13 @@ from modelwright.learners.training import frozen_features, head_fits, learned_fo
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.sample import Sample
-from modelwright.learners.training.starting_point import COMPARED, starting_point, unread
+from modelwright.learners.training.starting_point import (
+    COMPARED,
+    Scratch,
+    StartingPoint,
+    starting_point,
+    unread,
+)
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.plan import Machine
 
@@ -47,7 +54,14 @@ _UNEVEN = 5.0  # times the rows of the rarest class, from which classes are draw
 
 
 class FinetuneLearn(Learn[Rows]):
-    """Trains a pretrained encoder further, together with its heads."""
+    """Trains a pretrained encoder further, together with its heads.
+
+    design: how the network is put together; limit: the most tokens that are kept of a text, None: as many as the
+    encoder takes.
+    """
+
+    design: ClassVar[Scratch] = COMPARED
+    limit: int | None = None
 
     def forecast(
         self,
@@ -66,7 +80,7 @@ class FinetuneLearn(Learn[Rows]):
         rows = len(data.train)
         batch = min(training.batch, max(1, rows))
         with deterministic(1, seed=0):
-            begin = starting_point(signature, data.train, pretrained, options.model_dump(), COMPARED)
+            begin = self._begun(signature, data, pretrained, options)
             _freeze(begin.network, options)
             some = Sample.of_examples(signature, begin.states, data.train)
             latency_s = some.request_s(begin.network)
@@ -132,7 +146,7 @@ class FinetuneLearn(Learn[Rows]):
         _require_outputs(signature, options)
         device = setup.execution.device
         with deterministic(setup.threads, setup.seed, device):
-            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump(), COMPARED)
+            begin = self._begun(signature, data, setup.pretrained, options)
             network = begin.network.to(device)
             rows = EncodedRows(signature, begin.states, data.train.columns)
             held = EncodedRows(signature, begin.states, data.held.columns)
@@ -176,7 +190,7 @@ class FinetuneLearn(Learn[Rows]):
         _require_outputs(signature, options)
         device = setup.execution.device
         with deterministic(setup.threads, setup.seed, device), TemporaryDirectory() as scratch:
-            begin = starting_point(signature, data.train, setup.pretrained, options.model_dump(), COMPARED)
+            begin = self._begun(signature, data, setup.pretrained, options)
             begin.network.to(device)
             shown = rising_rate.some(data.train, setup.batch, setup.seed)
             rows = EncodedRows(signature, begin.states, shown.columns)
@@ -208,6 +222,12 @@ class FinetuneLearn(Learn[Rows]):
             )
         together = {"model.head_rate": recipe.head_rate / recipe.learning_rate}
         return RateSweep(tuple(rates), tuple(losses), together)
+
+    def _begun(
+        self, signature: Signature, data: Rows, pretrained: Mapping[str, Path], options: FinetuneOptions
+    ) -> StartingPoint:
+        limits = None if self.limit is None else dict.fromkeys(pretrained, self.limit)
+        return starting_point(signature, data.train, pretrained, options.model_dump(), self.design, limits)
 
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Answer with torch."""

@@ -26,6 +26,7 @@ from modelwright.learners.exporting import int8, network_graph
 from modelwright.learners.indexing import indexed_body
 from modelwright.learners.indexing.indexed_body import PassageVectors
 from modelwright.learners.match.pairs import kept_vectors
+from modelwright.learners.match.spec import is_of_pairs
 from modelwright.learners.networks.encoders.contract import ARRAYS, Encoder
 from modelwright.learners.training import learned_folder
 from modelwright.package import content
@@ -63,8 +64,10 @@ class MatchExport(Export):
     """Makes one graph of the encoder, and encodes the passages with it."""
 
     def export(self, learned: Path) -> Body:
-        """Return the body without passages; `indexed` gives it some."""
+        """Return the body without passages, `indexed` gives it some; of two texts, that of the network."""
         read = learned_folder.read(learned)
+        if is_of_pairs(read.signature):
+            return network_graph.export(learned)
         question, _ = read.signature.inputs
         form = kinds.arrays(question.kind).input_form
         assert form is not None

@@ -22,8 +22,9 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
+from modelwright.learners.match.pair_verdicts import VerdictLearn
 from modelwright.learners.match.pairs import Pairs, keep_vectors, pair_signature, pairs_of
-from modelwright.learners.match.spec import MatchOptions, MatchTraining
+from modelwright.learners.match.spec import MatchOptions, MatchTraining, is_of_pairs
 from modelwright.learners.networks.encoders.contract import ARRAYS
 from modelwright.learners.networks.heads import MatchTask
 from modelwright.learners.networks.network import Network
@@ -56,6 +57,10 @@ class MatchLearn(Learn[Rows]):
     ) -> Estimate:
         """Time a few steps on pairs of every length, and turn the budget into steps."""
         assert isinstance(options, MatchOptions)
+        if is_of_pairs(signature):
+            return VerdictLearn(options).forecast(
+                signature, data, options, training, pretrained, machine, budget_s
+            )
         assert isinstance(training, MatchTraining)
         pairs, paired = pairs_of(signature, data.train), pair_signature(signature)
         batch = min(training.batch, len(pairs))
@@ -110,6 +115,8 @@ class MatchLearn(Learn[Rows]):
         """Train on pairs, and keep the weights that find the passages of validation best among each other."""
         options, training = setup.options, setup.training
         assert isinstance(options, MatchOptions)
+        if is_of_pairs(signature):
+            return VerdictLearn(options).learn(signature, data, setup, out, scratch, progress)
         assert isinstance(training, MatchTraining)
         paired = pair_signature(signature)
         every = pairs_of(signature, data.train)
@@ -136,6 +143,8 @@ class MatchLearn(Learn[Rows]):
     def predict(self, learned: Path, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return the vectors of the questions; what is found with them follows from a corpus."""
         read = learned_folder.read(learned)
+        if is_of_pairs(read.signature):
+            return learned_folder.predict(learned, inputs)
         question, _ = read.signature.inputs
         (output,) = read.signature.outputs
         return {output.name: {_QUERY: _vectors(read.network, read.states, question, inputs[question.name])}}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from modelwright import kinds
 from modelwright.core.json_types import Json
+from modelwright.core.messages import Notice
+from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.learners.contract.spec import Between, Spec
 from modelwright.learners.contract.training import (
@@ -17,6 +20,15 @@ from modelwright.learners.contract.training import (
     StepsTraining,
 )
 from modelwright.learners.networks import forms
+
+_OF_PASSAGES = (
+    "question_length",
+    "hard_negatives",
+    "temperature",
+    "vectors",
+    "search",
+    "shown",
+)
 
 
 class MatchOptions(BaseModel):
@@ -31,7 +43,7 @@ class MatchOptions(BaseModel):
         128,
         ge=8,
         le=8192,
-        description="most tokens that are read of a passage; what is longer is cut at its end",
+        description="most tokens that are read of a passage, or of each of two texts; what is longer is cut",
     )
     question_length: int = Field(64, ge=4, le=8192, description="most tokens that are read of a question")
     hard_negatives: bool = Field(
@@ -76,14 +88,16 @@ class MatchSpec(Spec):
 
     name: ClassVar[str] = "match"
     summary: ClassVar[str] = (
-        "the passage nearest to the question by an encoder that learns from your pairs, and by words"
+        "the passage nearest to the question by an encoder that learns from your pairs, and by words; or whether two "
+        "texts belong together, by how near they are"
     )
     inputs: ClassVar[frozenset[Form]] = frozenset({Form.TOKENS})
-    outputs: ClassVar[frozenset[Form]] = forms.MATCHED
+    outputs: ClassVar[frozenset[Form]] = forms.MATCHED | {Form.FLAG}
     Options: ClassVar[type[BaseModel]] = MatchOptions
     Training: ClassVar[type[BaseModel]] = MatchTraining
     modules: ClassVar[tuple[str, ...]] = forms.MODULES
     one_of_each: ClassVar[bool] = True
+    of_two: ClassVar[frozenset[Form]] = frozenset({Form.FLAG})
     needs_pretrained: ClassVar[bool] = True
     compresses: ClassVar[bool] = True
     cuttable: ClassVar[bool] = True
@@ -91,3 +105,15 @@ class MatchSpec(Spec):
     space: ClassVar[Mapping[str, tuple[Json, ...] | Between]] = {
         "learn.learning_rate": Between(3e-5, 3e-4, log=True),
     }
+
+    def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
+        """Yield a warning for keys of passages that are found, where two texts are compared."""
+        if is_of_pairs(signature) and (
+            idle := [one for one in _OF_PASSAGES if one in options.model_fields_set]
+        ):
+            yield Notice("match.of-passages", keys=[f"model.{one}" for one in idle])
+
+
+def is_of_pairs(signature: Signature) -> bool:
+    """Tell whether a function says of two texts whether they belong together, and does not choose a passage."""
+    return kinds.arrays(signature.outputs[0].kind).output_form is Form.FLAG

@@ -10,6 +10,7 @@ from typing import cast, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from modelwright.core.json_types import JsonObject
 from modelwright.learners.networks.encoders.layers import AttentionLayer
@@ -55,6 +56,21 @@ class Compare(Combiner):
         """Return (batch, width) of parts (batch, width of the part), of which the compared ones are equally wide."""
         one, other = (parts[place] for place in self.compared)
         return torch.cat([*parts, (one - other).abs(), one * other], dim=-1)
+
+
+@final
+class Cosine(Combiner):
+    """The cosine of two parts, and nothing else of them: (batch, 1)."""
+
+    def __init__(self, compared: tuple[int, int]) -> None:
+        super().__init__()
+        self.compared = compared
+        self.width = 1
+
+    def forward(self, parts: Sequence[Tensor]) -> Tensor:
+        """Return (batch, 1) of parts (batch, width of the part), of which the compared ones are equally wide."""
+        one, other = (functional.normalize(parts[place], dim=-1) for place in self.compared)
+        return (one * other).sum(dim=-1, keepdim=True)
 
 
 class _Lifted(Combiner):
@@ -126,6 +142,9 @@ def build(config: JsonObject, widths: Sequence[int]) -> Combiner:
         case "compare":
             one, other = cast("Sequence[int]", config["compared"])
             return Compare(widths, (one, other))
+        case "cosine":
+            one, other = cast("Sequence[int]", config["compared"])
+            return Cosine((one, other))
         case "attention":
             return Attend(widths, width, dropout)
         case "gating":

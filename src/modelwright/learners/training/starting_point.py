@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 
@@ -60,8 +60,8 @@ class Scratch:
     types: form → the type of its encoders; encoders: input → the options of its own, `type` among them; matching: of
     `NetworkPlan`, whose inputs share an encoder where one reads them alike; alone, scaled,
     own_layers, activation: of `NetworkPlan`; logarithm: whether numbers are learned as theirs, False: none is, else as
-    `logarithms.decided` has it; median: whether numbers aim at it; compared: whether the features of two texts that
-    start from the same weights are compared.
+    `logarithms.decided` has it; median: whether numbers aim at it; compared: the combiner by which the features of two
+    texts that start from the same weights are compared, None: they are not.
     """
 
     types: Mapping[Form, str] = field(default_factory=dict)
@@ -77,11 +77,14 @@ class Scratch:
     activation: Activation = "relu"
     logarithm: bool | None = False
     median: bool = False
-    compared: bool = False
+    compared: Literal["compare", "cosine"] | None = None
 
 
-COMPARED = Scratch(compared=True)
+COMPARED = Scratch(compared="compare")
 """How learners combine their inputs that put heads on pretrained encoders."""
+
+ALIKE = Scratch(compared="cosine")
+"""How it is told whether two texts belong together, by how near their vectors are and by nothing else."""
 
 
 @dataclass
@@ -177,7 +180,7 @@ def _begun(
     plan = NetworkPlan(
         tuple(encoders),
         inputs,
-        design.combiner if together or not design.compared else _comparing(signature, alike),
+        design.combiner if together or not design.compared else _comparing(design.compared, signature, alike),
         design.columns,
         design.weighing,
         matching=design.matching,
@@ -201,12 +204,12 @@ def _begun(
     return StartingPoint(states, network, longest)
 
 
-def _comparing(signature: Signature, alike: Sequence[str]) -> JsonObject:
+def _comparing(how: str, signature: Signature, alike: Sequence[str]) -> JsonObject:
     """Return the combiner of parts that are an input each, which compares two texts where there are two."""
     if len(alike) != 2:
         return {"type": "concatenate"}
     return {
-        "type": "compare",
+        "type": how,
         "compared": [place for place, one in enumerate(signature.inputs) if one.name in alike],
     }
 

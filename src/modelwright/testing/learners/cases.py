@@ -110,7 +110,13 @@ def cases(learner: str) -> list[Case]:
     )  # the quickest of those with weights
     assert outputs, f"no kind has a form that {learner} answers"
     if spec.one_of_each:
-        return [Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],)))]
+        alone = [one for one in outputs if kinds.arrays(one.kind).output_form not in spec.of_two]
+        pairs = [one for one in outputs if one not in alone]
+        beside = Field(f"{needed[0].name}_2", needed[0].kind)
+        return [
+            *(Case(learner, "narrow", Signature("f", (needed[0],), (one,))) for one in alone[:1]),
+            *(Case(learner, "pair", Signature("f", (needed[0], beside), (one,))) for one in pairs[:1]),
+        ]
     return [
         Case(learner, "narrow", Signature("f", (needed[0],), (outputs[0],))),
         Case(learner, "wide", Signature("分派", tuple(inputs), tuple(outputs))),
