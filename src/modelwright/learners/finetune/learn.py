@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import ClassVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from modelwright.core.messages import Phrase, Problem, ProjectError
@@ -57,10 +58,11 @@ class FinetuneLearn(Learn[Rows]):
     """Trains a pretrained encoder further, together with its heads.
 
     design: how the network is put together; limit: the most tokens that are kept of a text, None: as many as the
-    encoder takes.
+    encoder takes; begun_on: the most rows that heads are fitted on before training, None: all.
     """
 
     design: ClassVar[Scratch] = COMPARED
+    begun_on: ClassVar[int | None] = None
     limit: int | None = None
 
     def forecast(
@@ -99,9 +101,11 @@ class FinetuneLearn(Learn[Rows]):
                 compiled_for=compiling.tried_for(training.compile, execution, budget_s),
             )
         if options.start == "probe":
-            # the features of all rows once, and the heads on them
-            probe_s = costs.row_s * (rows + costs.validation)
-            probe_s += iteration_s * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
+            # the features of the rows once, and the heads on them
+            most = rows if self.begun_on is None else min(rows, self.begun_on)
+            held = costs.validation if self.begun_on is None else min(costs.validation, self.begun_on)
+            probe_s = costs.row_s * (most + held)
+            probe_s += iteration_s * most / max(1, rows) * _HEAD_ITERATIONS * len(_HEAD_STRENGTHS)
             costs = replace(costs, before_s=costs.before_s + probe_s)
         steps = (
             training.epochs * costs.epoch if training.epochs else _most_steps(signature, options, costs.epoch)
@@ -153,8 +157,8 @@ class FinetuneLearn(Learn[Rows]):
             if options.start == "probe" and not trainer.has_checkpoint(scratch):
                 head_fits.fit(
                     network,
-                    rows,
-                    held,
+                    self._begin_on(rows),
+                    self._begin_on(held),
                     iterations=_HEAD_ITERATIONS,
                     strengths=_HEAD_STRENGTHS,
                     smoothing=0.0,
@@ -222,6 +226,12 @@ class FinetuneLearn(Learn[Rows]):
             )
         together = {"model.head_rate": recipe.head_rate / recipe.learning_rate}
         return RateSweep(tuple(rates), tuple(losses), together)
+
+    def _begin_on(self, rows: EncodedRows) -> EncodedRows:
+        """Return the rows that heads are fitted on, evenly spaced where not all are."""
+        if self.begun_on is None or len(rows) <= self.begun_on:
+            return rows
+        return rows.only(np.arange(self.begun_on, dtype=np.int64) * len(rows) // self.begun_on)
 
     def _begun(
         self, signature: Signature, data: Rows, pretrained: Mapping[str, Path], options: FinetuneOptions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,9 +20,12 @@ from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array
-from modelwright.learners.contract.export import Export
+from modelwright.learners.compressing.material import Material
+from modelwright.learners.compressing.network_forms import NetworkForms
+from modelwright.learners.contract.export import Compressor, Export
 from modelwright.learners.contract.learn import Predicted
-from modelwright.learners.exporting import int8, network_graph
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.exporting import eight_bits, int8, network_graph
 from modelwright.learners.indexing import indexed_body
 from modelwright.learners.indexing.indexed_body import PassageVectors
 from modelwright.learners.match.pairs import kept_vectors
@@ -82,6 +85,18 @@ class MatchExport(Export):
         """Return the body with the weights of its graph in 8 bits; the vectors of the passages stay as they are."""
         return int8.compress(body)
 
+    def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
+        """Return what `compress` does; of two texts, with its head fitted again."""
+        return eight_bits.compress(body, rows) if is_of_pairs(body.signature) else self.compress(body)
+
+    def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
+        """Return what makes the one form of an index; of two texts, those of every network."""
+        return (
+            NetworkForms(Material(body, rows))
+            if is_of_pairs(body.signature)
+            else super().compressor(body, rows)
+        )
+
     def indexed(
         self,
         learned: Path,
@@ -106,7 +121,9 @@ class MatchExport(Export):
         return indexed_body.indexed(body, corpus, found, validation, threads)
 
     def answered(self, body: Body, predicted: Predicted, inputs: Mapping[str, Sequence[object]]) -> Predicted:
-        """Return what the index finds with the vectors of the network."""
+        """Return what the index finds with the vectors of the network; of two texts, what the network says."""
+        if is_of_pairs(body.signature):
+            return super().answered(body, predicted, inputs)
         (question,), (output,) = body.signature.inputs, body.signature.outputs
         (vectors,) = predicted[output.name].values()
         return {output.name: indexed_body.found_with(body, inputs[question.name], vectors)}

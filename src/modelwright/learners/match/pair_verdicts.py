@@ -29,6 +29,7 @@ class VerdictLearn(FinetuneLearn):
     """Trains the encoder of both texts, and the line that makes a verdict of their cosine."""
 
     design: ClassVar[Scratch] = ALIKE
+    begun_on: ClassVar[int | None] = 2_000  # two numbers are fitted, and what reading costs is time to train
 
     def __init__(self, options: MatchOptions) -> None:
         self.limit = options.passage_length
