@@ -19,6 +19,8 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.aim import Aim
 from modelwright.learners.trees.spec import TreesOptions
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
+from modelwright.stages.data.config import DataConfig
+from modelwright.stages.data.stage import data
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
 from modelwright.stages.plan.warnings import of_bars
@@ -251,3 +253,15 @@ def test_what_the_requirements_ask_of_numbers_is_sealed_unless_the_project_says_
     assert [one.next_step for one in said] == (
         ["for answers that are right on average, write model.aim: mean"] if given is None else []
     )
+
+
+@pytest.mark.parametrize(("kind", "cell"), [("number", "3.5"), ("vector", '"[1, 2]"')])
+def test_an_output_that_never_varies_is_said(kind: str, cell: str, flowers: Any, tmp_path: Path) -> None:
+    lines = [f"{row * 1.5},{cell}" for row in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b", *lines]), "utf-8")
+    signature = Signature.parse(f"f(a: number) -> b: {kind}")
+    data(signature, DataConfig(source="rows.csv"), tmp_path, tmp_path / "data", Silent())
+    linear = PlanConfig(learners=("linear",))
+    summary = planned(type(flowers)(signature, tmp_path / "data"), tmp_path / "out", config=linear)
+    (found,) = [one for one in warned(summary) if one.id == "plan.one-answer"]
+    assert "`b`" in found.found

@@ -98,6 +98,9 @@ def _constant(profile: DataProfile) -> Iterator[Notice]:
             yield Notice("plan.all-missing", column=name, count=column.rows)
         elif not column.missing and column.distinct == 1:
             yield Notice("plan.one-value", column=name, count=column.rows)
+    for name, column in profile.outputs.items():
+        if column.distinct == 1:  # of classes the data refuses it
+            yield Notice("plan.one-answer", column=name, count=column.rows - column.missing)
 
 
 def unused_augment(
