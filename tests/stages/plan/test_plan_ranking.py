@@ -8,11 +8,13 @@ import pytest
 
 from modelwright import learners
 from modelwright.core.messages import Phrase
+from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Estimate
 from modelwright.stages.plan.config import LearnConfig
 from modelwright.stages.plan.ranking import Able, Weighed, preferred, weigh
 from modelwright.storage.formats.plan import Machine
 
+TEXT = Signature.parse("route(message: text) -> team: category")
 ROWS, BATCH = 1000, 10
 PASS = ROWS // BATCH  # steps
 MACHINE = Machine(cores=2, memory_bytes=10**9, instruction_set="avx2")
@@ -26,8 +28,9 @@ def forecast(name: str, steps: int, seconds: float = 100.0, memory: int = 10**8,
 
 
 def first(*found: Weighed) -> str:
-    assert preferred(found) == preferred(found[::-1]), "the order in which they are asked does not matter"
-    return preferred(found)[0].spec.name
+    ranked = preferred(TEXT, found)
+    assert ranked == preferred(TEXT, found[::-1]), "the order in which they are asked does not matter"
+    return ranked[0].spec.name
 
 
 def test_finetune_is_taken_when_two_passes_fit() -> None:

@@ -129,6 +129,10 @@ class Spec(ABC):
         """Yield a warning for each key of `model:` that is given and changes nothing; by default for none."""
         yield from ()
 
+    def rank_for(self, signature: Signature) -> int:
+        """Return `rank`; of one that is better at some signatures than at others, what holds for this one."""
+        return self.rank
+
     @final
     def refuses(self, signature: Signature) -> Phrase | None:
         """Return why this learner cannot learn the signature, or None when it can."""

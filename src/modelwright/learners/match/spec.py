@@ -106,6 +106,10 @@ class MatchSpec(Spec):
         "learn.learning_rate": Between(3e-5, 3e-4, log=True),
     }
 
+    def rank_for(self, signature: Signature) -> int:
+        """Return the lowest where two texts are compared: heads on their features need fewer steps than a cosine."""
+        return 0 if is_of_pairs(signature) else self.rank
+
     def without_effect(self, signature: Signature, options: BaseModel) -> Iterator[Notice]:
         """Yield a warning for keys of passages that are found, where two texts are compared."""
         if is_of_pairs(signature) and (

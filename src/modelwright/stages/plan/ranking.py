@@ -169,7 +169,7 @@ def forecast(
             )
             found.append(weigh(one, estimate, learn, machine))
             task.advance(note=one.spec.name)
-    return preferred(found)
+    return preferred(signature, found)
 
 
 def training_of(spec: Spec, learn: LearnConfig) -> BaseModel:
@@ -184,14 +184,14 @@ def weigh(one: Able, estimate: Estimate, learn: LearnConfig, machine: Machine) -
     return Weighed(one.spec, one.options, estimate, _lack(one.spec, estimate, learn, machine))
 
 
-def preferred(found: Sequence[Weighed]) -> tuple[Weighed, ...]:
+def preferred(signature: Signature, found: Sequence[Weighed]) -> tuple[Weighed, ...]:
     """Return the one to take first: of those that fit, the highest rank; where none fits, the quickest."""
     return tuple(
         sorted(
             found,
             key=lambda one: (
                 one.lack is not None,
-                one.estimate.seconds if one.lack is not None else -one.spec.rank,
+                one.estimate.seconds if one.lack is not None else -one.spec.rank_for(signature),
                 one.spec.name,
             ),
         )
