@@ -6,6 +6,7 @@ import json
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -58,6 +59,22 @@ def written(folder: Path, ending: str) -> Path:
         lines = [apart.join(cell or "" for cell in row) for row in (HEADER, *ROWS)]
         path.write_text("\n".join([*lines[:3], "too,few".replace(",", apart), *lines[3:]]) + "\n")
     return path
+
+
+def test_a_class_that_parquet_writes_as_a_number_is_read_by_its_name_where_training_was(
+    tmp_path: Path, function: Function
+) -> None:
+    label = {"names": ["red", "blue"], "_type": "ClassLabel"}
+    stated = json.dumps({"info": {"features": {"colour": label, "Height in cm": label}}})
+    others = dict.fromkeys(("marks", "fragile", "sent", "note"), [None] * 3)
+    frame = pl.DataFrame({"colour": [0, 1, 2], "Height in cm": [1, 1, 1], **others})
+    frame.write_parquet(tmp_path / "q.parquet", metadata={"huggingface": stated})
+    rows = file_rows.read(tmp_path / "q.parquet", OPENED.file.data)
+    options: Any = {"folder": Path(), "keep": None, "probabilities": False, "batch": 2}
+    found = list(file_answers.answers(rows, function, 3, OPENED, **options))
+    # `blue` was never seen, nor would it be by that name; of a number it stays the number
+    expected = function.predict([{"colour": one, "height": 1} for one in ("red", "1", "2")])
+    assert [one.outputs for one in found] == [one.as_json() for one in expected]
 
 
 @pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])

@@ -78,12 +78,18 @@ class _Reading:
 
     def row(self, table: PlainTable, place: int, where: Place) -> tuple[object, ...]:
         """Return the canonical values of a row; raises RequestError."""
-        cells = {name: table.columns[of][place] for name, of in self.columns.items()}
+        cells = {name: self._cell(table, name, of, place) for name, of in self.columns.items()}
         row = self.function.rows.read(
             cells, lenient=True, where=where, options=self.options, files=self.files
         )
         self.function.require_fit(self.function.rows.columns([row]), [where])
         return row
+
+    def _cell(self, table: PlainTable, name: str, column: str, place: int) -> object:
+        """Return a cell; of a class that a file writes as a number its name, where training knew it by that."""
+        cell, stated = table.columns[column][place], table.stated_names.get(column, ())
+        named = stated[cell] if type(cell) is int and 0 <= cell < len(stated) else None
+        return named if named is not None and named in self.function.known(name) else cell
 
     @cached_property
     def held(self) -> list[str]:

@@ -21,6 +21,7 @@ from modelwright.tables.bounds import too_many_columns
 from modelwright.tables.delimited import DelimitedRows, Header, TextBlocks
 from modelwright.tables.encodings import find_encoding, foreign_words
 from modelwright.tables.files import annotated_tasks, text_pieces, token_lines
+from modelwright.tables.files.class_names import class_names
 from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.files.question_lists import QuestionLists
 from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
@@ -153,7 +154,7 @@ def _parquet(file: SourceFile, cells: Spool) -> Table:
     for frame in read_parquet(file.path, name=file.name, rows=rows, most_columns=limits.columns):
         columns = tuple(frame.columns)
         cells.add(frame)
-    return Table(file.name, columns, cells, source=file)
+    return Table(file.name, columns, cells, source=file, stated_names=class_names(file.path))
 
 
 def _text(

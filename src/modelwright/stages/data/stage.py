@@ -36,6 +36,7 @@ from modelwright.stages.data.checking import Checked, check_rows, spellings
 from modelwright.stages.data.classes import ClassCounts, class_problems, count_classes
 from modelwright.stages.data.columns.leakage import leaks
 from modelwright.stages.data.columns.look_alikes import look_alikes
+from modelwright.stages.data.columns.numbered_classes import by_names
 from modelwright.stages.data.columns.settled import settled_inputs
 from modelwright.stages.data.columns.shared_texts import shared_texts
 from modelwright.stages.data.columns.wildcard import identifier_notice, naming_columns, resolved
@@ -250,8 +251,9 @@ def _in_form(
     """Return the tables of all sources with the columns of the function."""
     tables = _tables(signature, config, folder, progress, scratch, limits)
     tables, of_queries = joined(signature, config, tables, folder, scratch, limits, progress)
+    tables, of_classes = by_names(signature, config, tables)
     found = formed(signature, config, tables, scratch)
-    return replace(found, notices=(*of_queries, *found.notices))
+    return replace(found, notices=(*of_queries, *of_classes, *found.notices))
 
 
 def _tables(

@@ -16,6 +16,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
 from modelwright.kinds.turns import SYSTEM, TOOLS, USER, is_dialogue
+from modelwright.stages.data.columns.numbered_classes import class_notice
 from modelwright.stages.data.config import DataConfig
 from modelwright.stages.data.forms.answer_problem import AnswerProblem
 from modelwright.stages.data.forms.conversations import (
@@ -214,7 +215,8 @@ def _formed(
     config: DataConfig,
 ) -> tuple[Table, list[Notice]]:
     spool = Spool(scratch, table.cells.limits)
-    taken = _reader(form, columns, given, config)
+    tags = config.tags or table.stated_names.get(columns[-1], ())
+    taken = _reader(form, columns, given, config, tags)
     is_text = not is_dialogue(given)
     others = [name for name in table.columns if name not in (*names, LESS_LIKED)]
     refused: tuple[dict[int, ValueProblem], dict[int, ValueProblem]] = ({}, {})  # inputs, answers
@@ -233,11 +235,14 @@ def _formed(
         if form in _WITH_LESS_LIKED:
             made.append(series(LESS_LIKED, cells.rejected))
         spool.add(pl.DataFrame([*(chunk[name] for name in others), *made]))
+    notices = [*_of_form(form, table, columns), *_dropped(dropped, table), *_astray(astray, table)]
+    if form is RowForm.IOB and tags and not config.tags:
+        notices.append(class_notice(table.name, columns[-1], tags))
     own = (LESS_LIKED,) if form in _WITH_LESS_LIKED else ()
     found = replace(
         table, columns=(*others, *names, *own), cells=spool, refused=dict(zip(names, refused, strict=True))
     )
-    return found, [*_of_form(form, table, columns), *_dropped(dropped, table), *_astray(astray, table)]
+    return found, notices
 
 
 def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: int, *, is_text: bool) -> None:
@@ -260,7 +265,7 @@ def _add(cells: _Cells, taken: Callable[[Row], Conversation], row: Row, place: i
 
 
 def _reader(
-    form: RowForm, columns: tuple[str, ...], given: Field, config: DataConfig
+    form: RowForm, columns: tuple[str, ...], given: Field, config: DataConfig, tags: Sequence[str]
 ) -> Callable[[Row], Conversation]:
     """Return what reads a row of a form; a text, whose one turn is read, has no tools."""
     readers: Mapping[RowForm, Callable[[Row], Conversation]] = {
@@ -270,7 +275,7 @@ def _reader(
         RowForm.PREFERENCE: of_preference,
         RowForm.VERDICT: lambda row: of_verdict(row, columns),
         RowForm.COMPLETION: lambda row: of_completion(row, columns),
-        RowForm.IOB: lambda row: _of_tagged(row, columns, config.tags),
+        RowForm.IOB: lambda row: _of_tagged(row, columns, tags),
         RowForm.TEXT: lambda row: Conversation([], _plain(row[columns[0]])),
     }
     taken = readers[form]
