@@ -21,6 +21,7 @@ from modelwright.tables.plain import PlainTable
 
 KEY = "key"  # the column that the keys of an object of objects become
 
+_TEXT = "text"  # the column of a text that stands beside its annotations
 Row = Mapping[str, object]
 
 
@@ -62,10 +63,21 @@ def read_rows(text: str, *, name: str) -> ReadRows:
         return ReadRows([_composed(row, name) for row in data[within]], within=within, beside=beside)
     if not isinstance(data, list):
         raise _not_objects(data, name)
-    for number, row in enumerate(data, start=1):
+    listed: list[Row] = []
+    for number, stated in enumerate(data, start=1):
+        row = _annotated(stated)
         if not isinstance(row, dict):
             raise _not_objects(row, Phrase("place.row", file=name, row=number))
-    return ReadRows([_composed(row, name) for row in data])
+        listed.append(_composed(row, name))
+    return ReadRows(listed)
+
+
+def _annotated(row: object) -> object:
+    """Return a text and its annotations in a list as one row: spaCy was trained with `["…", {"entities": […]}]`."""
+    match row:
+        case [str(text), dict(annotations)] if _TEXT not in annotations:
+            return {_TEXT: text, **annotations}
+    return row
 
 
 def _is_of_objects(value: object) -> bool:

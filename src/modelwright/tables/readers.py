@@ -24,6 +24,7 @@ from modelwright.tables.files import annotated_tasks, text_pieces, token_lines
 from modelwright.tables.files.class_names import class_names
 from modelwright.tables.files.file_sets import FILE, FileSet
 from modelwright.tables.files.question_lists import QuestionLists
+from modelwright.tables.files.reviewed_tasks import ReviewedTasks
 from modelwright.tables.files.text_pieces import COLUMN, PIECE, TEXT
 from modelwright.tables.files.token_lines import TOKEN_LINES
 from modelwright.tables.parquet import read_parquet
@@ -212,9 +213,19 @@ def _text(
         else:
             made = frozenset()
             rows_of_objects = objects.read_lines(objects.bounded_lines(text, name=file.name), name=file.name)
-        lists = QuestionLists()
-        columns = _add_objects(lists.opened(rows_of_objects), cells, file.name)
+        lists, reviewed = QuestionLists(), ReviewedTasks()
+        kept = reviewed.accepted(rows_of_objects)
+        columns = _add_objects(lists.opened(kept), cells, file.name)
         remarks += _of_questions(file.name, lists, cells.rows)
+        if reviewed.rejected or reviewed.ignored:
+            remarks.append(
+                Notice(
+                    "data.reviewed-tasks",
+                    file=file.name,
+                    rejected=reviewed.rejected,
+                    ignored=reviewed.ignored,
+                )
+            )
         return Table(
             file.name, columns, cells, found.name, foreign, made=made, notices=tuple(remarks), source=file
         )

@@ -57,8 +57,8 @@ def with_names(cells: pl.Series, names: Sequence[str]) -> pl.Series:
     """
     known = dict(enumerate(names))
     if cells.dtype.is_integer():
-        said = [None if one is None or one == -1 else known.get(one, str(one)) for one in cells.to_list()]
-        return pl.Series(cells.name, said, dtype=pl.String)
+        found = [None if one is None or one == -1 else known.get(one, str(one)) for one in cells.to_list()]
+        return pl.Series(cells.name, found, dtype=pl.String)
     if isinstance(cells.dtype, pl.List) and cells.dtype.inner.is_integer():
         lists = [
             None if one is None else [known.get(i, str(i)) for i in one if i is not None]

@@ -1,7 +1,8 @@
 """Questions that stand in lists within lists, as SQuAD publishes them, become rows: one a question.
 
 An article has `paragraphs`, each a text with `qas`, and each of these a question with its `answers` (Rajpurkar et al.
-2016). What stands beside a list is repeated in its rows, so that `title` and `context` are columns.
+2016). What stands beside a list is repeated in its rows, so that `title` and `context` are columns. Where a question
+has `detected_answers`, as MRQA publishes them (Fisch et al. 2019), these are its answers, by their first places.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 Row = Mapping[str, object]
 PARAGRAPHS, QUESTIONS, ANSWERS = "paragraphs", "qas", "answers"
+DETECTED, _HEADER = "detected_answers", "header"
 
 
 @dataclass
@@ -22,7 +24,9 @@ class QuestionLists:
 
     def opened(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the questions of articles and paragraphs, each with what stands around it; other rows as they are."""
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number == 0 and row.keys() == {_HEADER}:  # of a file, as MRQA has it
+                continue
             if _is_list(row, PARAGRAPHS, QUESTIONS):
                 for paragraph in _of(row, PARAGRAPHS):
                     yield from self._questions(paragraph)
@@ -35,7 +39,23 @@ class QuestionLists:
         self.texts += 1
         questions = list(_of(paragraph, QUESTIONS)) if isinstance(paragraph.get(QUESTIONS), list) else []
         self.empty += not questions
-        yield from questions
+        yield from map(_with_detected, questions)
+
+
+def _with_detected(question: Row) -> Row:
+    """Return a question with the answers that were found in its text, where those are stated; ends are inclusive."""
+    detected = question.get(DETECTED)
+    if not isinstance(detected, list):
+        return question
+    answers = []
+    for one in detected:
+        spans = one.get("char_spans") if isinstance(one, dict) else None
+        match spans:
+            case [[int(start), int(end)], *_]:
+                answers.append({"start": start, "end": end + 1})
+            case _:  # whoever reads it says what is wrong
+                return question
+    return {**{name: value for name, value in question.items() if name != DETECTED}, ANSWERS: answers}
 
 
 def _of(row: Row, name: str) -> Iterator[Row]:

@@ -296,6 +296,8 @@ def _listed(raw: object) -> Sequence[object]:
         return ()
     if not isinstance(raw, list):
         raise ValueProblem("value.not-a-dialogue", shown=shown(raw))
+    if raw and all(isinstance(one, str) for one in raw):  # as UltraChat has them: the user begins
+        return [{"role": _TAKE_TURNS[place % 2], "content": text} for place, text in enumerate(raw)]
     return raw
 
 

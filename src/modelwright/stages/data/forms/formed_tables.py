@@ -40,6 +40,7 @@ from modelwright.tables.spool import Spool
 from modelwright.tables.table import Table
 
 _MOST_SHOWN = 1_000  # characters of a row that is refused
+_OF_TREES = frozenset({"message_id", "parent_id", "role", "text"})  # as OASST publishes dialogues
 _WITH_LESS_LIKED = frozenset({RowForm.PREFERENCE, RowForm.VERDICT})
 
 
@@ -141,6 +142,8 @@ def _form(signature: Signature, config: DataConfig, table: Table) -> RowForm | N
     fields = [one.name for one in (*signature.inputs, *signature.outputs)]
     there = all(config.columns.get(one, one) in table.columns for one in fields)
     form = None if there else _recognised(table)
+    if not there and set(table.columns) >= _OF_TREES and is_dialogue(signature.inputs[0]):
+        raise DataError(Problem("data.message-tree", file=table.name))
     if not there and (form is None or signature.inputs[0].name in config.columns):
         form = RowForm.OPENAI if _dialogues(signature, config, table) else form
     return form if form is not None and _fits(signature, form) else None
