@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import tiny_decoder
 import tiny_writing
+from test_gateway import eventually
 from tiny_serving import Releases, running, sealed
 
 from modelwright.gateway.config import ServeConfig
-from modelwright.gateway.server import Server, Serving
+from modelwright.gateway.server import Live, Server, Serving
 from modelwright.runtime.drivers.session.samples import SessionSamples
+from modelwright.storage.traffic.record import LiveRecord
 
 TOKENIZER = tiny_decoder.tokenizer()
 TEMPLATE = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
@@ -151,3 +154,21 @@ def test_tokens_are_asked_by_the_protocol_alone(server: Server) -> None:
     response = httpx.post(f"{server.url}/reply", json={"message": "One?", "prompt_ids": [[5, 6]]}, timeout=60)
     assert (response.status_code, response.json()["error"]["id"]) == (422, "request.unknown-input")
     assert "prompt_ids" not in httpx.get(f"{server.url}/openapi.json").text
+
+
+def test_no_tokens_are_recorded_as_an_input_and_no_version_that_is_watched_is_asked_them(
+    tmp_path: Path,
+) -> None:
+    releases = Releases(tiny_writing.reply(tmp_path / "package"))
+    live = Live(tmp_path / "live.db")
+    with running(releases, function="reply", live=live) as server:
+        releases.ask(releases.packages[1])
+        releases.share({1: 1.0, 2: 0.0}, shadow=2)
+        assert releases.changed.wait(60)
+        of_tokens = asked(server, ids("One?"), max_tokens=2).json()["id"]
+        of_text = asked(server, "One?", max_tokens=2).json()["id"]
+        record = LiveRecord.open(live.record)
+        assert eventually(lambda: len(record.rows(0)) >= 2 and len(record.rows(0, version=2)) >= 1)
+    inputs = {row.id: row.inputs for row in record.rows(0, version=1)}
+    assert [inputs[of_tokens], *inputs[of_text].values()] == [{}, "One?"]
+    assert [row.id for row in record.rows(0, version=2)] == [of_text]

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -35,6 +35,7 @@ from modelwright.gateway.traffic.route import VERSION_HEADER
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.gateway.traffic.service_errors import ServiceError, ending, not_ready
 from modelwright.runtime.worker.channel import NO_OPTIONS, Reply
+from modelwright.runtime.worker.values import PROMPT_IDS
 
 PROBABILITIES = "probabilities"
 TIMEOUT_HEADER = b"x-timeout-ms"
@@ -234,6 +235,8 @@ class Predictions:
         shadow = route.shadow if route is not None else None
         if shadow is None or self._mirror is None or request.is_test or not request.rows:
             return
+        if PROMPT_IDS in request.options:
+            return  # another version may have another tokenizer, to which they mean something else
 
         async def read() -> list[tuple[object, ...]]:
             if not shadow.files:
@@ -301,7 +304,9 @@ class Predictions:
         ]
         self._mark_unseen(reply, bodies)
         if self._recorder is not None and bodies and not request.is_test:
-            private = self._config.record.private
+            private: Collection[str] = self._config.record.private
+            if PROMPT_IDS in request.options:
+                private = {one.name for one in served.signature.inputs}  # tokens are no value of an input
             self._recorder(
                 recording.answered(
                     served, rows, reply.answers, bodies, private, request.seconds, written=reply.written()

@@ -40,7 +40,6 @@ from modelwright.runtime.worker.values import PROMPT_IDS, PROMPT_LOGPROBS
 
 MOST_PROMPTS = 128
 MOST_TOPS = 20
-_TOKENS_SHOWN = 100  # in the record of traffic, of a prompt that is given as tokens
 ECHO, BEST_OF = "echo", "best_of"
 _TURN_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 # What turns bring, mostly those that a server has answered before, and the prompt has no place for.
@@ -93,9 +92,7 @@ class WritingDialect(ProtocolDialect, ABC):
         asking_for = asking(body, self.own)
         offered = self.offered(body, found, served)
         ids = self.token_prompts(body, served)
-        prompts = (
-            self.prompts(body, found, offered) if ids is None else [_of_tokens(one, found) for one in ids]
-        )
+        prompts = self.prompts(body, found, offered) if ids is None else [_of_tokens(found)] * len(ids)
         beside, likely = self.beside(body, asking_for, served), self.likely(body)
         repeated = [one for one in prompts for _ in range(beside.candidates)]
         rows = [{found.input.name: one} for one in repeated]
@@ -430,8 +427,6 @@ def _is_silent_system(turn: Mapping[str, Any]) -> bool:
     return is_system and isinstance(text, str) and not text.strip()
 
 
-def _of_tokens(ids: Sequence[object], found: Fitting) -> object:
-    """Return what stands in a row's place for tokens, which the worker reads instead: it is what is recorded."""
-    more = " …" if len(ids) > _TOKENS_SHOWN else ""
-    text = f"tokens {' '.join(map(str, ids[:_TOKENS_SHOWN]))}{more}"
-    return [{"role": USER, "content": text}] if found.is_dialogue else text
+def _of_tokens(found: Fitting) -> object:
+    """Return what stands in a row's place for tokens, which the worker reads instead."""
+    return [{"role": USER, "content": "tokens"}] if found.is_dialogue else "tokens"
