@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from modelwright.learners.networks.network import Network
 from modelwright.learners.training.encoded_rows import EncodedRows
 from modelwright.learners.training.starting_point import starting_point
 from modelwright.storage.formats.examples import Examples
+from modelwright.storage.formats.plan import Machine
 
 FIND = Signature.parse("find(question: text) -> answer: choice")
 PAIRS = Examples(
@@ -114,6 +116,18 @@ def test_questions_and_passages_are_read_up_to_their_lengths_and_compared_by_the
         assert head.task.temperature == 0.2
         assert table(begin.network).requires_grad is (shown != 1)
     assert found == [[8, 4], [16, 6]]
+
+
+def test_a_forecast_says_how_long_the_passages_of_a_corpus_take(encoder: Path) -> None:
+    machine = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+    given, training = {"question": encoder}, MatchTraining(epochs=1)
+    found = learners.learn("match").forecast(
+        FIND, Rows(PAIRS), MatchOptions(), training, given, machine, 60.0
+    )
+    values: dict[str, Any] = dict(found.why.values)
+    assert values["encoded"] > 0
+    assert values["minutes"] == pytest.approx(values["passages"] / values["encoded"] / 60)
+    assert "`package` encodes some" in str(found.why)
 
 
 @pytest.mark.parametrize("hard", [True, False])

@@ -40,6 +40,9 @@ _HELD = 512  # pairs of validation, evenly spaced, among whose passages each is 
 _TIMED = 2048  # pairs, evenly spaced, whose lengths stand for all
 _QUERY = "queries"  # in what `predict` gives: vectors of questions, (n, d)
 _ENCODED = 64  # questions at once
+_FORECAST_PASSAGES = (
+    100_000  # of which it is said how long they take to encode: a plan does not see the corpus
+)
 
 
 class MatchLearn(Learn[Rows]):
@@ -68,6 +71,8 @@ class MatchLearn(Learn[Rows]):
             begin = _begin(signature, pairs, options, pretrained)
             some = _sample(paired, begin, pairs)
             latency_s = some.request_s(begin.network)
+            # `package` encodes the passages on one thread for each core, in batches of like length
+            encoded = machine.cores / some.row_s(begin.network, _ENCODED, 1)
             execution = devices.execution(training.device, machine, training.processes)
             held = Rows(pairs.examples(paired), validation_rows=min(_HELD, data.expected_validation))
             costs = budget.timed(
@@ -103,6 +108,9 @@ class MatchLearn(Learn[Rows]):
                 steps=steps,
                 epochs=steps / costs.epoch,
                 pairs=len(pairs),
+                encoded=encoded,
+                minutes=_FORECAST_PASSAGES / encoded / 60,
+                passages=_FORECAST_PASSAGES,
             ),
             warnings=(*_unread(begin, paired, pairs, options), *costs.notices),
             precision=costs.precision,
