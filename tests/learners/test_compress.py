@@ -97,6 +97,62 @@ def test_same_bytes_again_and_the_exact_body_untouched() -> None:
     onnx.load_from_string(first.graphs["model"])
 
 
+def _layers(alpha: float = 1.0, turned: int = 1, name: str = "network.columns.0.weight") -> Body:
+    """Return two layers over vectors as a network over columns is exported, and a head."""
+    sides = [(WIDTH, ANSWERS), (ANSWERS, WIDTH), (WIDTH, ANSWERS)]
+    names = [name, "network.columns.1.weight", "network.heads.0.linear.weight"]
+    tensors, nodes, last = [], [], "x"
+    for place, ((width, out), weight) in enumerate(zip(sides, names, strict=True)):
+        values = _normal(out, width, seed=place) / np.float32(width**0.5)
+        is_turned = turned or place
+        tensors.append(
+            numpy_helper.from_array(values if is_turned else np.ascontiguousarray(values.T), weight)
+        )
+        tensors.append(numpy_helper.from_array(_normal(out, seed=place + 9), f"b{place}"))
+        given = {"transB": 1} if is_turned else {}
+        if place == 0 and alpha != 1.0:
+            given["alpha"] = alpha  # type: ignore[assignment]
+        nodes.append(helper.make_node("Gemm", [last, weight, f"b{place}"], [f"y{place}"], **given))
+        last = f"y{place}"
+    first = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", WIDTH])
+    answer = helper.make_tensor_value_info(last, TensorProto.FLOAT, ["batch", ANSWERS])
+    graph = helper.make_graph(nodes, "g", [first], [answer], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    signature = Signature("f", (Field("a", "text"),), (Field("b", "category"),))
+    return Body(signature, "once", {"model": model.SerializeToString()}, {})
+
+
+def _kept(body: Body) -> set[str]:
+    """Return the weights that are as they were."""
+    return {
+        one.name
+        for one in onnx.load_from_string(body.graphs["model"]).graph.initializer
+        if one.data_type == TensorProto.FLOAT and len(one.dims) == 2
+    }
+
+
+def test_layers_over_vectors_are_in_8_bits_and_heads_are_not() -> None:
+    exact = _layers()
+    small = compress(exact)
+    assert small is not None
+    assert _kept(small) == {"network.heads.0.linear.weight"}
+    rows = _normal(60, WIDTH, seed=5)
+    answers = _run(small, x=rows)
+    assert np.abs(_run(exact, x=rows) - answers).max() < 0.3
+    alone = np.concatenate([_run(small, x=rows[at : at + 1]) for at in range(len(rows))])
+    assert np.abs(alone - answers).max() < 1e-5
+    assert len(small.graphs["model"]) < 0.6 * len(exact.graphs["model"])
+
+
+@pytest.mark.parametrize("other", [_layers(alpha=0.5), _layers(turned=0)])
+def test_a_layer_of_another_form_stays_as_it_is(other: Body) -> None:
+    small = compress(other)
+    assert small is not None
+    assert "network.columns.0.weight" in _kept(small)
+    rows = _normal(20, WIDTH, seed=5)
+    assert np.abs(_run(other, x=rows) - _run(small, x=rows)).max() < 0.3
+
+
 def test_nothing_large_enough_gives_none() -> None:
     assert compress(_body(_normal(4, 3))) is None
 

@@ -17,6 +17,7 @@ from modelwright.core.requirements.requirement import Requirement
 from modelwright.core.signature import Signature
 from modelwright.engine.store import ArtifactPart
 from modelwright.learners.contract.aim import Aim
+from modelwright.learners.contract.steps import LossKeys
 from modelwright.learners.trees.spec import TreesOptions
 from modelwright.learners.weights.resolving import InputWeights, of_inputs
 from modelwright.stages.data.config import DataConfig
@@ -253,6 +254,20 @@ def test_what_the_requirements_ask_of_numbers_is_sealed_unless_the_project_says_
     assert [one.next_step for one in said] == (
         ["for answers that are right on average, write model.aim: mean"] if given is None else []
     )
+
+
+def test_what_numbers_aim_at_is_not_said_where_the_loss_says_it(flowers: Any, tmp_path: Path) -> None:
+    network = PlanConfig(learners=("network",))
+    for loss, said in (
+        (None, 1),
+        (LossKeys(numbers="quantile", level=0.9), 0),
+        (LossKeys(classes="focal"), 1),
+    ):
+        learn = LearnConfig(epochs=1, threads=1, loss=loss)
+        summary = planned(
+            flowers, tmp_path / f"{said}-{loss is None}", config=network, learn=learn, aim="median"
+        )
+        assert [one.id for one in warned(summary)].count("plan.aims-at-median") == said
 
 
 @pytest.mark.parametrize(("kind", "cell"), [("number", "3.5"), ("vector", '"[1, 2]"')])

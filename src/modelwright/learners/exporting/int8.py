@@ -15,6 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from modelwright.learners.exporting.network_graph import is_head_weight
 from modelwright.package.body import Body
 from modelwright.package.content import whole
 
@@ -54,7 +55,9 @@ def _quantise(model: onnx.ModelProto) -> int:
         if node.input[0] not in scaled:
             scaled.add(node.input[0])
             nodes.extend(_rows(node.input[0]))
-        nodes.extend(_matrix(node, weight, added))
+        nodes.extend(
+            _matrix(node, weight, added) if node.op_type == "MatMul" else _layer(node, weight, added)
+        )
     if not gone:
         return 0
     used = {name for node in nodes for name in node.input}
@@ -96,17 +99,29 @@ def _rows(name: str) -> list[onnx.NodeProto]:
 
 
 def _weight_of(node: onnx.NodeProto) -> str | None:
-    if node.op_type == "MatMul":
+    if node.op_type == "MatMul" or (node.op_type == "Gemm" and _is_inner(node)):
         return str(node.input[1])
     return str(node.input[0]) if node.op_type == "Gather" else None
+
+
+def _is_inner(node: onnx.NodeProto) -> bool:
+    """Tell whether a Gemm is y = x Wᵀ + b, as a layer over one vector a row is exported, and none of the heads.
+
+    Heads stay in float32: they are small, and are fitted again to what the other layers give in 8 bits.
+    """
+    given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+    usual = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 1}
+    stated = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0} | given
+    return stated == usual and len(node.input) == 3 and not is_head_weight(str(node.input[1]))
 
 
 def _worth_it(node: onnx.NodeProto, weight: onnx.TensorProto) -> bool:
     if len(weight.dims) != 2 or weight.data_type != onnx.TensorProto.FLOAT:
         return False
-    fewest = _FEWEST_IN_MATRIX if node.op_type == "MatMul" else _FEWEST_IN_TABLE
+    is_table = node.op_type == "Gather"
     axis = next((one.i for one in node.attribute if one.name == "axis"), 0)
-    return int(np.prod(weight.dims)) >= fewest and (node.op_type == "MatMul" or axis == 0)
+    fewest = _FEWEST_IN_TABLE if is_table else _FEWEST_IN_MATRIX
+    return int(np.prod(weight.dims)) >= fewest and not (is_table and axis != 0)
 
 
 def _matrix(
@@ -122,6 +137,19 @@ def _matrix(
     return [
         helper.make_node("MatMulIntegerToFloat", inputs, [f"{output}.unscaled"], domain="com.microsoft"),
         helper.make_node("Mul", [f"{output}.unscaled", f"{name}.scale"], [output], name=node.name),
+    ]
+
+
+def _layer(
+    node: onnx.NodeProto, weight: onnx.TensorProto, added: dict[str, onnx.TensorProto]
+) -> list[onnx.NodeProto]:
+    """Return a layer over vectors: W (out, in), turned to (in, out), is a matrix as others, and its bias is added."""
+    turned = np.ascontiguousarray(numpy_helper.to_array(weight).T)
+    product = f"{node.output[0]}.product"
+    matrix = helper.make_node("MatMul", [node.input[0], weight.name], [product], name=node.name)
+    return [
+        *_matrix(matrix, numpy_helper.from_array(turned, weight.name), added),
+        helper.make_node("Add", [product, node.input[2]], [node.output[0]]),
     ]
 
 

@@ -106,7 +106,7 @@ def plan(
         )
         found = learner_scores.ordered(found, compared)
     of_inputs = [
-        *_of_aim(found[0], model, aim),
+        *_of_aim(found[0], model, learn, aim),
         *fill_values(signature, examples),
         *_of_texts(texts, cannot_read),
         *pretrained.notices(signature),
@@ -131,10 +131,12 @@ def plan(
     return {**ranked[0].to_json(), "warnings": [one.to_wire() for one in forecast.warnings]}
 
 
-def _of_aim(taken: Weighed, model: ModelConfig, aim: Aim | None) -> list[Notice]:
+def _of_aim(taken: Weighed, model: ModelConfig, learn: LearnConfig, aim: Aim | None) -> list[Notice]:
     """Return that numbers aim at the median, where the requirements alone say so."""
     if aim is None or AIM in model.options or AIM not in type(taken.options).model_fields:
         return []
+    if learn.loss is not None and learn.loss.numbers is not None and "loss" in taken.spec.takes:
+        return []  # that says what they aim at
     return [Notice("plan.aims-at-median", line=setting("model.aim", "mean"))]
 
 
