@@ -10,6 +10,7 @@ import httpx
 import pytest
 import tiny_tools
 import tiny_writing
+from raw_http import connected
 from test_openai_clients import embedding_body
 from tiny_serving import Releases, running, sealed
 
@@ -226,6 +227,37 @@ def test_a_schema_of_a_json_object_holds_the_answer(server: Server) -> None:
     }
     found = ask(server, response_format={"type": "json_object", "schema": schema}, max_tokens=60).json()
     assert json.loads(found["choices"][0]["message"]["content"]) == {"a": 3}
+
+
+def test_a_stream_of_http_1_0_comes_without_chunks_and_ends_with_its_connection(server: Server) -> None:
+    """As proxies ask that keep to HTTP/1.0 behind them, which nginx does where nobody says otherwise."""
+    body = json.dumps({"model": "chat", "messages": [USER], "max_tokens": 4, "stream": True}).encode()
+    top = (
+        f"POST /v1/chat/completions HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    )
+    with connected(server) as connection:
+        connection.sendall(f"{top}\r\n\r\n".encode() + body)
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, events = data.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert events.startswith(b"data: {")
+    assert events.endswith(b"}\n\ndata: [DONE]\n\n")
+    assert events.count(b"data: ") == events.count(b"\n\n")
+    whole = {**json.loads(body), "stream": False}
+    for given in (whole, {**whole, "model": "other"}):
+        sent = json.dumps(given).encode()
+        with connected(server) as connection:
+            connection.sendall(top.replace(str(len(body)), str(len(sent))).encode() + b"\r\n\r\n" + sent)
+            data = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert json.loads(data.partition(b"\r\n\r\n")[2])
+
+
+@pytest.mark.parametrize("path", ["responses", "messages", "engines/chat/completions", "chat/completion"])
+def test_a_path_that_the_protocol_has_not_here_names_the_one_that_it_has(server: Server, path: str) -> None:
+    response = ask(server, path, model="chat", input="Hello")
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (404, "request.unknown-path")
+    assert "/v1/chat/completions" in error["message"]
 
 
 def test_vectors_are_as_long_as_they_are(server: Server) -> None:

@@ -134,7 +134,9 @@ def _number(request: Request) -> int:
     """Return the number of a release that a path names; raises RequestError (404), also for one of 5,000 digits."""
     given = request.path_params["number"]
     if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
-        raise RequestError(Problem("request.unknown-path", path=request.scope["path"][:80]), 404)
+        raise RequestError(
+            Problem("request.unknown-path", path=request.scope["path"][:80], protocol=None), 404
+        )
     return int(given)
 
 

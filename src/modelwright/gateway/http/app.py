@@ -35,7 +35,15 @@ from modelwright.gateway.http.dialect import Dialect
 from modelwright.gateway.http.feedback import Feedback
 from modelwright.gateway.http.openai import listing
 from modelwright.gateway.http.openai.embeddings import EmbeddingsDialect
-from modelwright.gateway.http.openai.fitting import CHAT, COMPLETIONS, EMBEDDINGS, MODELS, PATHS, fitting
+from modelwright.gateway.http.openai.fitting import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MODELS,
+    OF_PROTOCOL,
+    PATHS,
+    fitting,
+)
 from modelwright.gateway.http.openai.openai_errors import openai_error
 from modelwright.gateway.http.openai.text_dialects import ChatDialect, CompletionsDialect
 from modelwright.gateway.http.pages import docs_page
@@ -216,7 +224,9 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         allowed = ", ".join(sorted({*methods} - {"HEAD"}))
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
-        problem = Problem("request.unknown-path", path=request.scope["path"][:80])
+        path = request.scope["path"]
+        protocol = CHAT if path.startswith(OF_PROTOCOL) else None
+        problem = Problem("request.unknown-path", path=path[:80], protocol=protocol)
     status, body = error_for(request.scope["path"], problem, error.status_code)
     return Response(body, status, dict(error.headers or {}), media_type="application/json")
 
@@ -229,7 +239,7 @@ async def _fault(request: Request, _: Exception) -> Response:
 
 def error_for(path: str, problem: Problem, status: int) -> tuple[int, bytes]:
     """Return the status and the body of an error, as the protocol has it that a path is of."""
-    if path.startswith("/v1/"):
+    if path.startswith(OF_PROTOCOL):
         return openai_error(problem, status)
     if path == "/v2" or path.startswith("/v2/"):
         return inference.v2_error(problem, status)

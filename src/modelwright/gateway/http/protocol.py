@@ -11,9 +11,10 @@ import asyncio
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from starlette.types import Message
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.server import ServerState
 
@@ -102,6 +103,8 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             raise _OddRequestError
         super().on_headers_complete()
         self.headers = []  # trailers go here, and not among what the request is read by
+        if self.parser.get_http_version() == "1.0":
+            self.cycle.send = _ended_by_closing(self.cycle)
         if not self.pipeline:
             self._answering = self.cycle
 
@@ -178,6 +181,27 @@ class BoundedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _ended_by_closing(cycle: Any) -> Callable[[Message], Awaitable[None]]:
+    """Return what sends an answer without a length to a client of HTTP/1.0: as it is, for the connection ends it.
+
+    uvicorn would send it in chunks, which such a client does not know, nor may be sent
+    (https://www.rfc-editor.org/rfc/rfc9112#section-6.1).
+    """
+    send = cycle.send
+    is_bare = False
+
+    async def send_bare(message: Message) -> None:
+        nonlocal is_bare
+        if message["type"] == "http.response.start":
+            is_bare = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            cycle.chunked_encoding = False if is_bare else None
+        elif is_bare:  # there is more than this as long as more is to come
+            cycle.expected_content_length = len(message.get("body", b"")) + bool(message.get("more_body"))
+        await send(message)
+
+    return send_bare
 
 
 def _is_plain(target: bytes, version: str, headers: Mapping[bytes, bytes]) -> bool:

@@ -10,6 +10,7 @@ from modelwright.kinds import turns
 
 CHAT, COMPLETIONS, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 MODELS = "/v1/models"
+OF_PROTOCOL = "/v1/"
 PATHS = (CHAT, COMPLETIONS, EMBEDDINGS)
 
 
