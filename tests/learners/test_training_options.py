@@ -295,6 +295,32 @@ def test_dropout_leaves_out_its_share_of_the_features_and_keeps_their_mean() -> 
     assert torch.equal(*answers)
 
 
+def test_to_fitted_heads_a_feature_that_is_left_out_is_its_mean() -> None:
+    run, _ = of_classes(dropout=0.3)
+    features = torch.randn(4000, 20, generator=torch.Generator().manual_seed(0)) + 50.0
+    about_zero = run.batch_loss._dropped(features, Moment(1, 7))
+    fitted = BatchLoss(run.network, replace(run.recipe, fitted=True), None)
+    about_mean = fitted._dropped(features, Moment(1, 7))
+    # the same are left out, and where features are far from 0 what is left is what they tell
+    middle = features.mean(dim=0, keepdim=True)
+    out = about_zero == 0
+    torch.testing.assert_close(about_mean[out], middle.expand_as(features)[out])
+    torch.testing.assert_close(about_mean.mean(), features.mean(), atol=0.02, rtol=0)
+    assert float(about_mean.std()) < 1.3
+    assert float(about_zero.std()) > 20
+    # around 0 both are alike
+    centred = features - middle
+    torch.testing.assert_close(
+        fitted._dropped(centred, Moment(1, 7)),
+        run.batch_loss._dropped(centred, Moment(1, 7)),
+        atol=1e-4,
+        rtol=0,
+    )
+    assert torch.equal(
+        fitted._dropped(features[:1], Moment(1, 7)), run.batch_loss._dropped(features[:1], Moment(1, 7))
+    )
+
+
 # -- unfreezing, frozen layers, adapters -------------------------------------------------------------------
 
 TEXT = Signature.parse("f(text: text) -> c: category")

@@ -36,7 +36,8 @@ class Recipe:
     each part answers by itself, where several are combined. `precision`: of the numbers that a step computes in;
     weights, averages and losses are float32. `compiled`: whether layers are compiled. `whole`: whether gradients of
     word vectors hold all rows, as those that several processes exchange, also where one process reads a step at
-    once.
+    once. `fitted`: whether the heads were fitted to the features before the first step, so that dropout falls on how
+    far features are from their mean.
     """
 
     learning_rate: float
@@ -67,6 +68,7 @@ class Recipe:
     precision: str = "float32"
     compiled: bool = False
     whole: bool = False
+    fitted: bool = False
 
     @property
     def stated_rate(self) -> float:

@@ -269,6 +269,7 @@ def _recipe(options: FinetuneOptions, training: FinetuneTraining, rows: EncodedR
         weights=options.weights,
         patience=training.patience,
         balanced=balanced,
+        fitted=options.start == "probe",
     )
 
 
