@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -321,6 +323,17 @@ def test_a_class_without_test_rows_is_an_error_that_says_how(tmp_path: Path) -> 
     assert allowed["classes"]["domain"]["rare"]["test"] == 0
     assert any("`rare` (2)" in text for text in told(allowed))
     assert "data.unknown-class" in ids(refused(tmp_path, source="a.csv", untested=["rar", "rare"]))
+
+
+def test_what_is_advised_takes_every_class_without_test_rows_into_test(tmp_path: Path) -> None:
+    rare = [(f"rare {row} of {name}", name) for name in ("no", "odd: one", "罕见") for row in range(2)]
+    write_csv(tmp_path / "a.csv", ["question", "domain"], [*questions(300), *rare])
+    error = refused(tmp_path, source="a.csv")
+    (line,) = re.findall("`data.split.classes: (.*?)` would test", error.problems[0].next_step)
+    advised = yaml.safe_load(line)
+    summary = run(tmp_path, source="a.csv", split={"classes": advised})
+    assert len(advised) > 1
+    assert all(summary["classes"]["domain"][name]["test"] == 1 for name in advised)
 
 
 def test_a_given_test_file_must_show_every_class_too(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.column import Column
 from modelwright.stages.data.layout import beyond, first
-from modelwright.stages.data.split import SPLITS, TEST, TRAIN, percent_reaching
+from modelwright.stages.data.split import SPLITS, TEST, TRAIN, VALIDATION, percent_reaching
 
 EVERY = "*"  # of `data.untested`: whatever class has no test row
 MOST_NAMED = 20  # classes in a line that is proposed; beyond, every class is
@@ -70,7 +70,7 @@ def class_problems(
             yield Problem("data.single-class", output=output, name=next(iter(trained), None))
         missing = [name for name, of_class in classes.items() if not of_class[TEST] and name not in untested]
         if missing and EVERY not in untested:
-            yield _untested(output, missing, nearest(missing[0]))
+            yield _untested(output, missing, nearest)
     known = [name for classes in counts.values() for name in classes]
     for name in untested:
         if name not in known and name != EVERY:
@@ -88,23 +88,30 @@ def _unknown(section: str, name: str, near: str | None) -> Problem:
     return Problem("data.unknown-class", section=section, name=name, near=near)
 
 
-def _untested(output: str, missing: Sequence[str], nearest: float | None) -> Problem:
-    """Return the problem, with shares for the first class that would take one of its rows into test."""
-    percent = None if nearest is None else percent_reaching(nearest)
-    example = percent if percent is not None and percent < 100 else None
-    rest = 100 - (example or 0)
+def _untested(output: str, missing: Sequence[str], nearest: Callable[[str], float | None]) -> Problem:
+    """Return the problem, with shares for each class that would take one of its rows into test."""
+    found = {name: _shares(nearest(name)) for name in missing[:MOST_NAMED]}
+    # an advice for some of them alone would end in the same problem of the others
+    shares = {name: one for name, one in found.items() if one is not None}
+    whole = len(shares) == len(missing)
     return Problem(
         "data.class-without-test-rows",
         output=output,
         classes=first(missing),
         more=beyond(missing),
-        ours=nearest is not None,
-        name=missing[0],
+        ours=nearest(missing[0]) is not None,
         line=setting("data.untested", list(missing) if len(missing) <= MOST_NAMED else EVERY),
-        train=None if example is None else rest * 0.75,
-        validation=None if example is None else rest * 0.25,
-        test=example,
+        shares=setting("data.split.classes", shares) if whole else None,
     )
+
+
+def _shares(nearest: float | None) -> dict[str, float] | None:
+    """Return the shares by which the least position of a class is in test; None where there are none."""
+    percent = None if nearest is None else percent_reaching(nearest)
+    if percent is None or percent >= 100:
+        return None
+    rest = 100 - percent
+    return {TRAIN: rest * 0.75, VALIDATION: rest * 0.25, TEST: percent}
 
 
 def _of_nothing(output: str, classes: Mapping[str, Mapping[str, int]]) -> Iterator[Notice]:
