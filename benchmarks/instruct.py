@@ -4,8 +4,9 @@
         [--seeds 0 1 2] [--ways full lora preferences] [--threads 1] [--keep FILE --most N]
 
 peer: the interpreter of an environment with `trl` and `peft`; weights: a folder of SmolLM2-135M-Instruct (config.json,
-safetensors, tokenizer.json), which both start from. Rows: alpaca_en and dpo_en, those of at most 1,200 characters, 8
-rows and 4 pairs a step, loss on answers alone; every tenth row and every fourth pair is held out.
+safetensors, tokenizer.json), which both start from. Rows: alpaca_en and dpo_en, those of at most 1,200 characters
+that fit into 512 tokens, 8 rows and 4 pairs a step, loss on answers alone; every tenth row and every fourth pair is
+held out.
 
 Rates are rows (pairs) a CPU second, since others may use the machine, in the second pass over as many rows as
 `--steps` steps have, evenly spaced: all sides read the same rows, whatever the order. Evaluations and checkpoints do
@@ -112,7 +113,8 @@ class Benchmark:
 
     def _rows(self, way: str) -> tuple[list[Row], list[Row]]:
         rows = rows_of(self._data, way)
-        return [one for at, one in enumerate(rows) if at % HELD[way]], rows[:: HELD[way]]
+        train = [one for at, one in enumerate(rows) if at % HELD[way]]
+        return self._sides.fitting(train), self._sides.fitting(rows[:: HELD[way]])
 
 
 def of_preferences(found: dict[str, Any], start: Any) -> str:

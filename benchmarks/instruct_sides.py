@@ -17,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from modelwright import learners
 from modelwright.core.progress import Silent
@@ -38,7 +39,8 @@ from modelwright.storage.formats.plan import BROUGHT
 
 CHAT = Signature.parse("chat(messages: dialogue) -> reply: text")
 CONTEXT = 512
-MOST_CHARACTERS = 1_200  # of the turns and the longer answer: rows that surely fit the context
+MOST_CHARACTERS = 1_200  # of the turns and the longer answer: rows that mostly fit the context
+MARKS = 6  # most tokens around a turn
 BATCH = {"full": 8, "lora": 8, "preferences": 4}
 BETA = 0.1
 RANK, ALPHA = 16, 32
@@ -214,6 +216,19 @@ class Sides:
         assert isinstance(read, PairRows)
         whole = PreferenceObjective(objective.module, BETA, 0.0, self.precision, "cpu")
         return preferring.with_reference(whole, read).reference
+
+    def fitting(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows that the context has room for: of digits each is a token."""
+        tokenizer = Tokenizer.from_file(str(self.weights / "tokenizer.json"))
+
+        def tokens(text: str) -> int:
+            return len(tokenizer.encode(text, add_special_tokens=False).ids) + MARKS
+
+        def whole(row: Row) -> int:
+            turns = sum(tokens(one["content"]) for one in row.turns)
+            return turns + max(tokens(row.chosen), tokens(row.rejected or ""))
+
+        return [one for one in rows if whole(one) <= CONTEXT]
 
     def start(self) -> dict[str, Any]:
         """Return the weights before anything is learned."""
