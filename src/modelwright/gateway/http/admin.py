@@ -22,7 +22,7 @@ from modelwright.core.messages import MachineError, Problem, RequestError, UserE
 from modelwright.gateway.gateway import Gateway
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.admission import Admission
-from modelwright.gateway.http.responses import client_left, json_response
+from modelwright.gateway.http.responses import client_left, json_response, unknown_path
 from modelwright.gateway.keys import Key, KeyRole
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.operations import Found, Operations
@@ -134,9 +134,7 @@ def _number(request: Request) -> int:
     """Return the number of a release that a path names; raises RequestError (404), also for one of 5,000 digits."""
     given = request.path_params["number"]
     if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
-        raise RequestError(
-            Problem("request.unknown-path", path=request.scope["path"][:80], protocol=None), 404
-        )
+        raise RequestError(unknown_path(request.scope["path"]), 404)
     return int(given)
 
 

@@ -49,7 +49,7 @@ from modelwright.gateway.http.openai.text_dialects import ChatDialect, Completio
 from modelwright.gateway.http.pages import docs_page
 from modelwright.gateway.http.pages.openapi import openapi
 from modelwright.gateway.http.predictions import Predictions
-from modelwright.gateway.http.responses import error_response, json_response
+from modelwright.gateway.http.responses import error_response, json_response, unknown_path
 from modelwright.gateway.http.v2 import inference
 from modelwright.gateway.http.v2.inference import Models, TensorDialect
 from modelwright.gateway.keys import KeyRole
@@ -224,9 +224,7 @@ async def _refuse(request: Request, error: HTTPException) -> Response:
         allowed = ", ".join(sorted({*methods} - {"HEAD"}))
         problem = Problem("request.wrong-method", method=request.method[:20], allowed=allowed)
     else:
-        path = request.scope["path"]
-        protocol = CHAT if path.startswith(OF_PROTOCOL) else None
-        problem = Problem("request.unknown-path", path=path[:80], protocol=protocol)
+        problem = unknown_path(request.scope["path"])
     status, body = error_for(request.scope["path"], problem, error.status_code)
     return Response(body, status, dict(error.headers or {}), media_type="application/json")
 

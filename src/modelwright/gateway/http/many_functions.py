@@ -28,8 +28,9 @@ from modelwright.gateway.http import aside, exchange
 from modelwright.gateway.http.admission import REFUSALS
 from modelwright.gateway.http.app import Application, error_for
 from modelwright.gateway.http.aside import Aside
-from modelwright.gateway.http.openai.fitting import CHAT, MODELS, OF_PROTOCOL, PATHS
+from modelwright.gateway.http.openai.fitting import MODELS, PATHS
 from modelwright.gateway.http.pages import joined_pages
+from modelwright.gateway.http.responses import unknown_path
 from modelwright.gateway.http.v2.inference import INDEX_BYTES, INDEX_S
 from modelwright.gateway.limits import read_json
 from modelwright.gateway.traffic.bytes_under_way import BytesUnderWay
@@ -125,8 +126,7 @@ class ManyFunctions:
                 raise RequestError(Problem("request.no-such-model", model=name[:60]), 404)
             # Which there are, only those that have a key may know.
             where = scope["path"] if model is not None else f"{scope['path']}?{FUNCTION}={given[:60]}"
-            protocol = CHAT if where.startswith(OF_PROTOCOL) else None
-            raise RequestError(Problem("request.unknown-path", path=where[:80], protocol=protocol), 404)
+            raise RequestError(unknown_path(where), 404)
         return name
 
     async def _by_model(self, scope: Scope, receive: Receive, send: Send) -> None:

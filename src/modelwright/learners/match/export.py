@@ -20,12 +20,11 @@ from modelwright.core.messages import Phrase
 from modelwright.core.progress import Progress
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Array
-from modelwright.learners.compressing.material import Material
-from modelwright.learners.compressing.network_forms import NetworkForms
 from modelwright.learners.contract.export import Compressor, Export
 from modelwright.learners.contract.learn import Predicted
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.exporting import eight_bits, int8, network_graph
+from modelwright.learners.exporting import int8, network_graph
+from modelwright.learners.finetune.export import FinetuneExport
 from modelwright.learners.indexing import indexed_body
 from modelwright.learners.indexing.indexed_body import PassageVectors
 from modelwright.learners.match.pairs import kept_vectors
@@ -45,6 +44,7 @@ from modelwright.runtime.searching.vector_index import SCALES, VECTORS, in_eight
 from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.kept_blocks import KeptBlocks
 
+_OF_PAIRS = FinetuneExport()  # of two texts, whose network is one as every other
 MANY = 200_000  # passages, from which on clusters are looked through: all take some 20 ms a question
 _BATCH = 32  # passages that are encoded at once, of like length
 _BLOCK = 64  # such batches, whose lengths are looked at together, and whose vectors are kept together
@@ -70,7 +70,7 @@ class MatchExport(Export):
         """Return the body without passages, `indexed` gives it some; of two texts, that of the network."""
         read = learned_folder.read(learned)
         if is_of_pairs(read.signature):
-            return network_graph.export(learned)
+            return _OF_PAIRS.export(learned)
         question, _ = read.signature.inputs
         form = kinds.arrays(question.kind).input_form
         assert form is not None
@@ -87,15 +87,13 @@ class MatchExport(Export):
 
     def compress_on(self, body: Body, rows: Callable[[], Rows]) -> Body | None:
         """Return what `compress` does; of two texts, with its head fitted again."""
-        return eight_bits.compress(body, rows) if is_of_pairs(body.signature) else self.compress(body)
+        return _OF_PAIRS.compress_on(body, rows) if is_of_pairs(body.signature) else self.compress(body)
 
     def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
         """Return what makes the one form of an index; of two texts, those of every network."""
-        return (
-            NetworkForms(Material(body, rows))
-            if is_of_pairs(body.signature)
-            else super().compressor(body, rows)
-        )
+        if is_of_pairs(body.signature):
+            return _OF_PAIRS.compressor(body, rows)
+        return super().compressor(body, rows)
 
     def indexed(
         self,

@@ -40,9 +40,7 @@ _HELD = 512  # pairs of validation, evenly spaced, among whose passages each is 
 _TIMED = 2048  # pairs, evenly spaced, whose lengths stand for all
 _QUERY = "queries"  # in what `predict` gives: vectors of questions, (n, d)
 _ENCODED = 64  # questions at once
-_FORECAST_PASSAGES = (
-    100_000  # of which it is said how long they take to encode: a plan does not see the corpus
-)
+_FORECAST_PASSAGES = 100_000  # of which it is said how long they take: a plan does not see the corpus
 
 
 class MatchLearn(Learn[Rows]):

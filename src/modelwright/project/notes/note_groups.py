@@ -36,9 +36,7 @@ DONE = frozenset(
 LEAST_SHARE = 0.01  # of the rows: what concerns fewer calls for no decision
 # But where a few rows decide what becomes of all others.
 DECIDED_BY_FEW = frozenset({"data.given-away", "data.nearly"})
-MOST_ALIKE = (
-    3  # warnings of one kind that stand line by line; of more, those of one advice are named behind the first
-)
+MOST_ALIKE = 3  # warnings of one kind that stand line by line; of more, those of one advice share a line
 MOST_ADVICE = 8  # lines of one kind with an advice each
 
 
