@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -11,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modelwright.core.signature import Field, Signature
 from modelwright.learners.exporting.int8 import compress
+from modelwright.learners.exporting.network_graph import turn_shared_weights
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 
@@ -181,3 +184,42 @@ def test_only_rows_of_a_table_are_looked_up_in_8_bits(axis: int) -> None:
     exact, found = _run(body, i=rows), _run(small, i=rows)
     for row, other in zip(exact, found, strict=True):
         assert np.abs(row - other).max() <= np.abs(row).max() / 127
+
+
+def test_a_layer_that_two_texts_read_is_stored_in_8_bits_too() -> None:
+    """As the exporter leaves it: W (out, in), turned wherever it is read."""
+    weights = np.random.default_rng(0).normal(size=(ANSWERS, WIDTH)).astype(np.float32)
+    nodes = [
+        *(helper.make_node("Transpose", ["w"], [f"t{one}"], perm=[1, 0]) for one in "ab"),
+        *(helper.make_node("MatMul", [f"x{one}", f"t{one}"], [f"y{one}"]) for one in "ab"),
+        helper.make_node("Add", ["ya", "yb"], ["y"]),
+    ]
+    given = [helper.make_tensor_value_info(f"x{one}", TensorProto.FLOAT, ["batch", WIDTH]) for one in "ab"]
+    last = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", ANSWERS])
+    graph = helper.make_graph(nodes, "g", given, [last], [numpy_helper.from_array(weights, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    signature = Signature("f", (Field("a", "text"), Field("c", "text")), (Field("b", "category"),))
+    exact = Body(signature, "once", {"model": model.SerializeToString()}, {})
+    turn_shared_weights(model.graph)
+    turned = replace(exact, graphs={"model": model.SerializeToString()})
+    small = compress(turned)
+    assert small is not None
+    assert len(small.graphs["model"]) < 0.35 * len(exact.graphs["model"])
+    arrays = {f"x{one}": np.random.default_rng(1).normal(size=(3, WIDTH)).astype(np.float32) for one in "ab"}
+    wanted = _run(exact, **arrays)
+    assert np.array_equal(_run(turned, **arrays), wanted)
+    assert np.abs(_run(small, **arrays) - wanted).max() < 0.02 * np.abs(wanted).max()
+
+
+def test_a_matrix_that_is_read_as_it_is_stays_as_it_is() -> None:
+    weights = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    nodes = [
+        helper.make_node("Transpose", ["w"], ["t"], perm=[1, 0]),
+        helper.make_node("MatMul", ["x", "t"], ["u"]),
+        helper.make_node("MatMul", ["u", "w"], ["y"]),
+    ]
+    ends = [helper.make_tensor_value_info(one, TensorProto.FLOAT, ["batch", 4]) for one in "xy"]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], [weights])
+    before = graph.SerializeToString()
+    turn_shared_weights(graph)
+    assert graph.SerializeToString() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tiny_encoder
 
@@ -15,6 +16,7 @@ from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.training import learned_folder
+from modelwright.package.content import whole
 from modelwright.storage.formats.examples import Examples
 
 SAME = Signature.parse("same(one: text, other: text) -> same: boolean")
@@ -65,6 +67,14 @@ def test_pairs_are_told_apart_by_a_cosine_alone(tmp_path: Path) -> None:
     assert turned == pytest.approx(logit, abs=1e-4)
     body = learners.export("match").export(out)
     assert body.driver == "once"
+    graph = onnx.load_from_string(whole(body.graphs["model"])).graph
+    stored, turned = (
+        {one.name for one in graph.initializer},
+        [one for one in graph.node if one.op_type == "Transpose"],
+    )
+    assert not any(one.input[0] in stored for one in turned), (
+        "a layer that is read twice is a product with a matrix"
+    )
 
 
 def test_a_signature_of_another_shape_is_refused() -> None:

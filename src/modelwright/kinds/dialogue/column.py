@@ -24,5 +24,5 @@ class DialogueColumn(Column[Dialogue]):
         return [turn._asdict() for turn in value]
 
     def restore(self, stored: Any) -> Dialogue:
-        """Return the turns of stored objects."""
-        return tuple(DialogueTurn(one["role"], one["content"], one["learned"]) for one in stored)
+        """Return the turns of stored objects; all are learned of those that an earlier version stored."""
+        return tuple(DialogueTurn(one["role"], one["content"], one.get("learned", True)) for one in stored)

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -73,7 +75,39 @@ def traced(
     assert program is not None
     model = program.model_proto
     _strip(model)
+    turn_shared_weights(model.graph)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def turn_shared_weights(graph: onnx.GraphProto) -> None:
+    """Store matrices turned that are turned wherever they are read: W (out, in) of layers becomes (in, out).
+
+    The exporter does so with a weight that one node reads. An encoder of two texts is read twice: its layers would be
+    no products with a matrix that is stored, which is what the smaller forms of a package look for.
+    """
+    if any(inner.HasField("g") for node in graph.node for inner in node.attribute):
+        return  # which may read weights, too
+    stored = {one.name: one for one in graph.initializer if len(one.dims) == 2}
+    readers: dict[str, list[onnx.NodeProto]] = {name: [] for name in stored}
+    for node in graph.node:
+        for name in stored.keys() & {*node.input}:
+            readers[name].append(node)
+    turned = {name for name, nodes in readers.items() if nodes and all(map(_is_turn, nodes))}
+    for name in turned:
+        weight = np.ascontiguousarray(numpy_helper.to_array(stored[name]).T)
+        stored[name].CopyFrom(numpy_helper.from_array(weight, name))
+    instead = {node.output[0]: name for name in turned for node in readers[name]}
+    kept = [node for node in graph.node if node.output[0] not in instead]
+    for node in kept:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def _is_turn(node: onnx.NodeProto) -> bool:
+    """Tell whether a node turns a matrix."""
+    perm = next((list(one.ints) for one in node.attribute if one.name == "perm"), [1, 0])
+    return node.op_type == "Transpose" and perm == [1, 0]
 
 
 def is_head_weight(name: str) -> bool:
