@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
-from unittest import mock
-
 import pytest
 
 from modelwright.testing import learners as contract
@@ -27,16 +23,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         again = params.get("check") is check_exports_the_same_bytes_from_equal_folders
         if str(case) in DEAR or (again and case.name == "wide"):
             item.add_marker(pytest.mark.proof)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_list_of_translations() -> Iterator[None]:
-    """Let every export of this process use one list of how torch's operations are written in ONNX.
-
-    torch makes it anew for each export, about a second; a process of a user exports once.
-    """
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-    made = staticmethod(cache(ONNXRegistry.from_torchlib))
-    with mock.patch.object(ONNXRegistry, "from_torchlib", made):
-        yield
