@@ -204,7 +204,9 @@ def test_single_weights_are_gone_and_stored_as_gaps(body: Body, material: Materi
         values = numpy_helper.to_array(tensor)
         assert (values == 0).mean() == pytest.approx(0.7, abs=0.01)
         (found,) = session.run([tensor.name], feed)
-        assert found == pytest.approx(values, rel=1e-3, abs=1e-4)
+        assert found.shape == values.shape
+        # as `approx` bounds them, which takes seconds for so many numbers
+        assert (np.abs(found - values) <= np.maximum(1e-3 * np.abs(values), 1e-4)).all()
 
 
 def pruned_names(model: onnx.ModelProto) -> list[str]:

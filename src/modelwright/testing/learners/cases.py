@@ -202,7 +202,7 @@ def _tiny_texts(signature: Signature, folder: Path) -> None:
         if kinds.arrays(field.kind).input_form is Form.TOKENS:
             values = kinds.facet(field.kind, Samples).values()
             words += [word.lower() for value in values for word in str(value).split()]
-    tiny_encoder.save(folder, words[:200])
+    tiny_encoder.save(folder, words[:200], layers=1)
 
 
 def _tiny_pictures(signature: Signature, folder: Path) -> None:
