@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import tiny_decoder as tiny
 
@@ -15,9 +16,11 @@ from modelwright import kinds
 from modelwright.core.messages import PackageError, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
+from modelwright.learners.contract.compression import read
 from modelwright.learners.exporting.decoder import stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.learners.exporting.decoder.decoder_graph import written
+from modelwright.learners.generate.export import GenerateExport
 from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
@@ -36,13 +39,15 @@ LLAMA3 = {
 }
 
 
-def _graph(shape: DecoderShape, tensors: Any, bits: int | None = None) -> CachedGraph:
+def _graph(
+    shape: DecoderShape, tensors: Any, bits: int | None = None, *, blocks: bool = False
+) -> CachedGraph:
     model, weights = written(shape, tensors, CONTEXT)
     body = Body(
         Signature.parse("f(a: text) -> b: text"), "decode", {"model": model}, {}, {"weights.bin": weights}
     )
     if bits is not None:
-        stored = stored_bits.store(body, bits)  # type: ignore[arg-type]
+        stored = stored_bits.store(body, bits, blocks=blocks)  # type: ignore[arg-type]
         assert stored is not None
         assert stored_bits.store(stored, bits) is None  # type: ignore[arg-type]
         body = stored
@@ -87,19 +92,51 @@ def test_logits_are_those_of_transformers(family: str, more: dict[str, Any]) -> 
     assert np.abs(found - expected).max() < 1e-4 * max(1.0, np.abs(expected).max())
 
 
-@pytest.mark.parametrize(("bits", "most"), [(8, 0.1), (4, 0.5)])
-def test_fewer_bits_stay_near(bits: int, most: float) -> None:
+@pytest.mark.parametrize(("bits", "blocks", "most"), [(8, False, 0.1), (8, True, 0.1), (4, False, 0.5)])
+def test_fewer_bits_stay_near(bits: int, blocks: bool, most: float) -> None:
     shape, tensors = DecoderShape.of(tiny.config(100)), tiny.tensors(100)
     ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
     exact = _logits(_graph(shape, tensors), ids)
-    off = _logits(_graph(shape, tensors, bits), ids) - exact
+    off = _logits(_graph(shape, tensors, bits, blocks=blocks), ids) - exact
     assert 0 < np.sqrt(np.square(off).mean()) < most * np.sqrt(np.square(exact).mean())
+
+
+def test_blocks_lose_less_than_whole_rows() -> None:
+    shape, tensors = DecoderShape.of(tiny.config(100)), dict(tiny.tensors(100))
+    for name, values in tiny.tensors(100).items():
+        if name.endswith(
+            "up_proj.weight"
+        ):  # a channel of 16 is far larger than the others, as learned ones are
+            tensors[name] = values * np.where(np.arange(len(values)) % 16, 1.0, 40.0)[:, None]
+    ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
+    exact = _logits(_graph(shape, tensors), ids)
+    rows, blocks = (
+        np.square(_logits(_graph(shape, tensors, 8, blocks=one), ids) - exact).mean() for one in (False, True)
+    )
+    assert blocks < rows
+
+
+def test_a_decoder_has_forms_of_8_and_of_4_bits_and_no_others() -> None:
+    model, weights = written(DecoderShape.of(tiny.config(100)), tiny.tensors(100), CONTEXT)
+    signature = Signature.parse("f(a: text) -> b: text")
+    body = Body(signature, "decode", {"model": model}, {}, {"weights.bin": weights})
+    compressor = GenerateExport().compressor(body, dict)  # type: ignore[arg-type]  # rows are not read
+    layers = tiny.config(100)["num_hidden_layers"]
+    for name, whole, most in (("int8-blocks", 0, 0.5), ("int8", 2 * layers, 0.5), ("int4", 0, 0.4)):
+        made = compressor.made(read(name))
+        assert isinstance(made, Body)
+        nodes = onnx.load_from_string(bytes(made.graphs["model"])).graph.node
+        assert sum(node.op_type == "MatMulIntegerToFloat" for node in nodes) == whole
+        assert len(made.files["weights.bin"]) < most * len(weights)
+    assert compressor.made(read({"form": "int4", "block": 64})) is None
+    assert compressor.made(read(["int8", "int4"])) is compressor.made(read("prune")) is None
+    assert [*compressor.offers, *compressor.otherwise] == [read("int8"), read("int8-blocks")]
 
 
 def test_a_row_says_the_same_alone_and_among_others() -> None:
     shape, tensors = DecoderShape.of(tiny.config(100)), tiny.tensors(100)
-    for bits in (None, 8, 4):
-        graph = _graph(shape, tensors, bits)
+    for bits, blocks in ((None, False), (8, False), (8, True), (4, False)):
+        graph = _graph(shape, tensors, bits, blocks=blocks)
         graph.needs_company = needs_company(graph)
         ids = np.array([[5], [17], [99]])
         alone = [graph.write(ids[row : row + 1], [1]).copy()[0] for row in range(3)]

@@ -91,9 +91,9 @@ def _ids(answers: Sequence[Answer]) -> list[list[int]]:
     return [[token["id"] for token in one.details["logprobs"]] for one in answers]  # type: ignore[index,union-attr,call-overload]
 
 
-@pytest.mark.parametrize("bits", [None, 8, 4])
-def test_greedy_tokens_do_not_depend_on_anything_else(body: Body, bits: Any) -> None:
-    stored = body if bits is None else stored_bits.store(body, bits)
+@pytest.mark.parametrize(("bits", "blocks"), [(None, False), (8, False), (8, True), (4, False)])
+def test_greedy_tokens_do_not_depend_on_anything_else(body: Body, bits: Any, blocks: bool) -> None:
+    stored = body if bits is None else stored_bits.store(body, bits, blocks=blocks)
     assert stored is not None
     fresh = _opened(stored)
     together = _answers(fresh, ASKED)

@@ -119,7 +119,8 @@ BOUNDS: Mapping[str, tuple[object, float, float, float]] = {
     "prune-all": ({"form": "prune", "share": 0.5, "of": "all"}, 0.88, 0.62, 0.1),
     "low-rank": ({"form": "low-rank", "share": 0.7}, 0.95, 0.8, 0.9),
 }
-assert {name.removesuffix("-heads").removesuffix("-all") for name in BOUNDS} == set(FORMS)
+OWN = [name for name in FORMS if name != "int8-blocks"]  # which is of decoders
+assert {name.removesuffix("-heads").removesuffix("-all") for name in BOUNDS} == set(OWN)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -239,7 +240,7 @@ def test_a_form_that_finds_nothing_says_so() -> None:
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
     tiny = Material(Body(ROUTE, "once", {"model": model.SerializeToString()}, {}), lambda: Rows(TRAIN, HELD))
-    for name in FORMS:
+    for name in OWN:
         found = network_forms.applied(read(name), tiny)
         assert isinstance(found, Phrase)
         assert name in str(found)
@@ -270,3 +271,9 @@ def test_what_is_no_form_is_said(given: object, said: str) -> None:
 def test_forms_are_read_and_shown() -> None:
     assert shown(read(["prune", {"form": "int4", "block": 64}])) == "prune+int4(block=64)"
     assert read(read("int8")) == read(["int8"])
+
+
+def test_a_form_of_decoders_is_none_of_a_network() -> None:
+    forms = network_forms.NetworkForms(None)  # type: ignore[arg-type]  # no material is looked at
+    assert forms.made(read("int8-blocks")) is None
+    assert forms.made(read(["prune", "int8-blocks"])) is None

@@ -69,11 +69,16 @@ def test_the_form_in_8_bits_is_smaller_and_is_taken_where_perplexity_stays(
     project: Path, ran: dict[str, str]
 ) -> None:
     report = next((project / ".modelwright" / "objects" / "package").glob("*/report/package.json"))
-    exact, small = json.loads(report.read_text("utf-8"))["candidates"]
-    assert (exact["name"], small["name"]) == ("exact", "int8")
-    assert small["graph_bytes"] < exact["graph_bytes"]  # with the file in which their tensors lie
-    before, after = (one["validation"]["main"]["reply"]["value"] for one in (exact, small))
-    assert (small["refused"] is None) is (after <= 1.02 * before)
+    exact, *small = json.loads(report.read_text("utf-8"))["candidates"]
+    assert [exact["name"], *(one["name"] for one in small)] == ["exact", "int8", "int8-blocks"][
+        : 1 + len(small)
+    ]
+    # with the file in which their tensors lie
+    assert all(one["graph_bytes"] < exact["graph_bytes"] for one in small)
+    before, *after = (one["validation"]["main"]["reply"]["value"] for one in (exact, *small))
+    kept = [value <= 1.02 * before for value in after]
+    assert [one["refused"] is None for one in small] == kept
+    assert len(small) == 1 + (not kept[0]), "blocks are tried where whole rows lose too much"
 
 
 def test_what_is_served_is_what_the_package_answers(project: Path, ran: dict[str, str]) -> None:

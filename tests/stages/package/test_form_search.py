@@ -29,7 +29,9 @@ FORMS = {
     "float16": (500, 1.0),
     "prune": (700, 0.7),
     "low-rank": (900, 1.2),
+    "int8-blocks": (310, 0.6),
 }
+OTHERWISE = ("int8-blocks",)
 
 
 def body(size: int) -> Body:
@@ -41,7 +43,11 @@ class Fake(Compressor):
 
     @property
     def offers(self) -> Sequence[Sequence[FormChoice]]:
-        return tuple(read(name) for name in FORMS)
+        return tuple(read(name) for name in FORMS if name not in OTHERWISE)
+
+    @property
+    def otherwise(self) -> Sequence[Sequence[FormChoice]]:
+        return tuple(map(read, OTHERWISE))
 
     def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
         if chosen[0].form == "int8-static":
@@ -66,11 +72,12 @@ def candidate(name: str, size: int, value: float = 0.9, work: float = 1.0) -> Ca
 def search(
     monkeypatch: pytest.MonkeyPatch,
     most_bytes: float = math.inf,
-    worse: str = "",
+    worse: str | Sequence[str] = (),
     dependent: str = "",
 ) -> FormSearch:
     def tried(name: str, made: Body, trial: Trial, exact: Candidate, work: float) -> Candidate:
-        return candidate(name, len(made.graphs["model"]), 0.8 if name == worse else 0.9, work)  # type: ignore[arg-type]
+        lost = name in ([worse] if isinstance(worse, str) else worse)
+        return candidate(name, len(made.graphs["model"]), 0.8 if lost else 0.9, work)  # type: ignore[arg-type]
 
     def looked_at(one: Candidate, trial: Trial) -> Candidate:
         gap = Gap(100, 3 if one.name == dependent else 0, 0.0, 0.0)
@@ -99,6 +106,18 @@ def test_a_form_that_loses_or_mixes_its_batch_is_left(monkeypatch: pytest.Monkey
     assert taken(search(monkeypatch, worse="int4", dependent="int8")) == "prune"
 
 
+def test_what_is_offered_otherwise_is_tried_where_no_offer_may_be_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (
+        taken(search(monkeypatch, worse=[name for name in FORMS if name not in OTHERWISE])) == "int8-blocks"
+    )
+    assert taken(search(monkeypatch, worse=list(FORMS))) is None
+    with Silent().task("") as task:
+        found = search(monkeypatch).auto(task)
+    assert "int8-blocks" not in [one.name for one in found.candidates], "it costs a pass over validation"
+
+
 def test_a_bar_on_the_size_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FORMS, "int4", (150, 3.0))  # 450: more than the others
     assert taken(search(monkeypatch)) == "int8"
@@ -125,6 +144,7 @@ def test_what_changes_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("low-rank", {}, "nothing to change"),
         ("int8-static", {}, "has no form"),
+        ("int8-blocks", {"worse": "int8-blocks"}, "0.8"),
         ("int8", {"worse": "int8"}, "0.8"),
         ("int8", {"dependent": "int8"}, "batch"),
     ],

@@ -73,7 +73,9 @@ class NetworkForms(Compressor):
         return WORTH_A_TRY
 
     def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
-        """Return the body in these forms."""
+        """Return the body in these forms; None where one of them is of decoders."""
+        if any(one.form == "int8-blocks" for one in chosen):
+            return None
         return applied(chosen, self._material)
 
     def work(self, body: Body) -> float:

@@ -22,6 +22,12 @@ class Int8Choice(_Choice):
     form: Literal["int8"] = Field("int8", description="the form")
 
 
+class Int8BlocksChoice(_Choice):
+    """Matrices of a decoder in 8 bits: a block of 32 or 64 weights, and of what it is multiplied with, has a scale."""
+
+    form: Literal["int8-blocks"] = Field("int8-blocks", description="the form")
+
+
 class Int8StaticChoice(_Choice):
     """Matrices in 8 bits with scales of activations that are fixed on training rows."""
 
@@ -81,7 +87,13 @@ class LowRankChoice(_Choice):
 
 
 FormChoice: TypeAlias = Annotated[
-    Int8Choice | Int8StaticChoice | Int4Choice | Float16Choice | PruneChoice | LowRankChoice,
+    Int8Choice
+    | Int8BlocksChoice
+    | Int8StaticChoice
+    | Int4Choice
+    | Float16Choice
+    | PruneChoice
+    | LowRankChoice,
     Field(discriminator="form"),
 ]
 """A form with its options."""

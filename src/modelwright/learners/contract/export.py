@@ -105,6 +105,11 @@ class Compressor(ABC):
         """Return what `package.compress: auto` tries: each one or more forms, taken one after another."""
         return ((Int8Choice(),),)
 
+    @property
+    def otherwise(self) -> Sequence[Sequence[FormChoice]]:
+        """Return what `auto` tries where none of the offers may be taken. By default nothing."""
+        return ()
+
     @abstractmethod
     def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
         """Return the body in these forms, taken one after another.

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import final
 
+from modelwright.core.messages import Phrase
 from modelwright.learners import kind_states
-from modelwright.learners.contract.export import Export
+from modelwright.learners.contract.compression import (
+    FormChoice,
+    Int4Choice,
+    Int8BlocksChoice,
+    Int8Choice,
+    shown,
+)
+from modelwright.learners.contract.export import Compressor, Export
+from modelwright.learners.contract.source import Rows
 from modelwright.learners.exporting.decoder import decoder_body, stored_bits
 from modelwright.learners.generate import answer_schemas, prompt_pieces
 from modelwright.learners.generate.spec import GenerateOptions
@@ -44,3 +55,30 @@ class GenerateExport(Export):
     def compress(self, body: Body) -> Body | None:
         """Return the body with its matrices in 8 bits."""
         return stored_bits.store(body, 8)
+
+    def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
+        """Return what stores the weights in fewer bits."""
+        return _StoredForms(body)
+
+
+@final
+class _StoredForms(Compressor):
+    """A decoder's weights in 8 bits, in blocks of 8 where that loses too much, or in 4."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body
+
+    @property
+    def otherwise(self) -> Sequence[Sequence[FormChoice]]:
+        """Return the form that loses less and is slower."""
+        return ((Int8BlocksChoice(),),)
+
+    def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
+        """Return the body in one of these forms."""
+        makers: dict[str, Callable[[], Body | None]] = {
+            shown([Int8Choice()]): lambda: stored_bits.store(self._body, 8),
+            shown([Int8BlocksChoice()]): lambda: stored_bits.store(self._body, 8, blocks=True),
+            shown([Int4Choice()]): lambda: stored_bits.store(self._body, 4),
+        }
+        make = makers.get(shown(chosen))
+        return None if make is None else make()

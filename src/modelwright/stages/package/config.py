@@ -17,8 +17,8 @@ class PackageConfig(BaseModel):
     compress: Literal["auto", "none"] | tuple[FormChoice, ...] = Field(
         "auto",
         description="`auto` takes the smallest and quickest form that keeps what validation can show; `none` the exact "
-        "graph; a form (int8, int8-static, int4, float16, prune, low-rank), or several one after another, insists on "
-        "it, and fails with the reason where it must be refused",
+        "graph; a form (int8, int8-blocks, int8-static, int4, float16, prune, low-rank), or several one after another, "
+        "insists on it, and fails with the reason where it must be refused",
     )
 
     @field_validator("compress", mode="before")

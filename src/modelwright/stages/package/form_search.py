@@ -46,20 +46,22 @@ class FormSearch:
     most_bytes: float
 
     def auto(self, task: ProgressTask) -> FormsTried:
-        """Try what the learner offers, and take the best that may be taken."""
+        """Try what the learner offers, and take the best that may be taken; without one, what it offers otherwise."""
         found: list[Candidate] = []
         idle: list[tuple[str, Phrase]] = []
-        for chosen in self.compressor.offers:
-            body = self.compressor.made(chosen)
-            if isinstance(body, Body):
-                found.append(self._weighed(chosen, body))
-            elif body is not None:
-                idle.append((shown(chosen), body))
-            task.advance(note=shown(chosen))
-        for place in self._best_first(found):
-            found[place] = self._sound(found[place])
-            if found[place].refused is None:
-                return FormsTried(tuple(found), tuple(idle), found[place])
+        for offers in (self.compressor.offers, self.compressor.otherwise):
+            begin = len(found)
+            for chosen in offers:
+                body = self.compressor.made(chosen)
+                if isinstance(body, Body):
+                    found.append(self._weighed(chosen, body))
+                elif body is not None:
+                    idle.append((shown(chosen), body))
+                task.advance(note=shown(chosen))
+            for place in self._best_first(found[begin:]):
+                found[begin + place] = sound = self._sound(found[begin + place])
+                if sound.refused is None:
+                    return FormsTried(tuple(found), tuple(idle), sound)
         return FormsTried(tuple(found), tuple(idle))
 
     def insisted(self, chosen: Sequence[FormChoice], task: ProgressTask) -> FormsTried:

@@ -3,13 +3,16 @@
 The runtime multiplies such matrices without unpacking them (`MatMulNBits`), and rounds what it multiplies with to 8
 bits, block by block and row by row, so that an answer does not depend on its batch. Steps are symmetric: the zero of b
 bits is 2^(b-1), which the operator takes where it is told none, and which is quicker than a zero for each block.
+
+Of several tokens at once that operator is slow (decision 030), so in 8 bits the large matrices are whole bytes with one
+scale for each row of a matrix and of what it is multiplied with, unless `blocks` are asked for, which lose less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -26,16 +29,20 @@ _BLOCK = 32  # weights that share a scale
 _LONGER_BLOCK = 64  # in 8 bits, where it fills a row: a twentieth less to read
 # `accuracy_level`: what is multiplied with is rounded to 8 bits; without it the runtime is 4 to 30 times slower
 _INT8 = 4
+# In whole bytes: most of the weights. Queries and keys lose the most by it, so theirs stay in blocks.
+_BY_ROWS = ("both.weight", "down.weight")
+_LEVELS, _ZERO = 127, 128  # bytes are unsigned: of signed ones AVX2 adds pairs in 16 bits, which can saturate
 # Of a mixed form, what stays in 8 bits: it is small, and costs the most when it is rounded (as llama.cpp mixes them).
 _FINER = ("qkv.weight", "down.weight")
 # Of a block's range, in 4 bits: the outermost weights cost the others their steps.
 _SHRUNK = (0.95, 0.9, 0.85, 0.8)
 
 
-def store(body: Body, bits: Bits) -> Body | None:
+def store(body: Body, bits: Bits, *, blocks: bool = False) -> Body | None:
     """Return the body with its matrices in 8 bits, or in 4 but for its table and the finer ones; None if they are.
 
-    Words and head share one table of 8 bits where they shared one before.
+    Words and head share one table of 8 bits where they shared one before. blocks: all of 8 bits in blocks, which is
+    nearer to the exact weights, and slower where several tokens are read at once.
     """
     model = onnx.load_from_string(content.whole(body.graphs["model"]))
     if any(node.op_type == _PRODUCT for node in model.graph.node):
@@ -43,7 +50,8 @@ def store(body: Body, bits: Bits) -> Body | None:
     given = {one.name: one for one in model.graph.initializer}
     file = content.view(body.files[FILE]) if FILE in body.files else b""
     stored = _Stored(given, file)
-    nodes = [made for node in model.graph.node for made in stored.node(node, bits)]
+    by_rows = () if blocks or bits == 4 else _BY_ROWS
+    nodes = [made for node in model.graph.node for made in stored.node(node, bits, by_rows)]
     used = {name for node in nodes for name in node.input}
     for name in sorted(used & given.keys()):
         stored.weights.add(name, stored.values(name))
@@ -73,10 +81,12 @@ class _Stored:
         dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
         return np.frombuffer(self._file[begin : begin + length], dtype=dtype).reshape(tuple(tensor.dims))
 
-    def node(self, node: onnx.NodeProto, bits: Bits) -> list[onnx.NodeProto]:
-        """Return what stands for a node: itself, where it has no matrix of float32."""
+    def node(self, node: onnx.NodeProto, bits: Bits, by_rows: tuple[str, ...]) -> list[onnx.NodeProto]:
+        """Return what stands for a node: itself, where it has no matrix of float32. by_rows: ends of names."""
         if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
             name = node.input[1]
+            if name.endswith(by_rows):
+                return self._product_of_rows(node, name)
             fine = bits == 8 or name.endswith(_FINER)
             return [self._product(node, name, self.values(name).T, 8 if fine else 4)]
         if node.op_type == "Gemm" and self._is_matrix(node.input[1]):
@@ -116,6 +126,41 @@ class _Stored:
             block_size=_block(width, bits),
             accuracy_level=_INT8,
         )
+
+    def _product_of_rows(self, node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
+        """Return y = (x / m) · W · m in bytes, m the largest of each row of x: what is beside it changes nothing."""
+        values = self.values(name)  # (in, out)
+        steps, scales = f"{name}.steps", f"{name}.scales"
+        scale = (np.abs(values).max(axis=0) / _LEVELS).astype(np.float32)  # (out,)
+        scale[scale == 0] = 1.0
+        self.weights.add(steps, (np.rint(values / scale) + _ZERO).astype(np.uint8))
+        self.weights.add(scales, scale)
+        last = self._constant("rows.last", np.array([-1], dtype=np.int64))
+        tiny = self._constant("rows.tiny", np.array(1e-12, dtype=np.float32))  # a row of zeros stays one
+        step = self._constant("rows.step", np.array(1 / _LEVELS, dtype=np.float32))
+        zero = self._constant("rows.zero", np.array(_ZERO, dtype=np.uint8))
+        given, out = node.input[0], node.output[0]
+        size, most, share, whole = (f"{out}.{one}" for one in ("size", "most", "share", "bytes"))
+        make = helper.make_node
+        return [
+            make("Abs", [given], [size]),
+            make("ReduceMax", [size, last], [f"{out}.largest"], keepdims=1),
+            make("Max", [f"{out}.largest", tiny], [most]),
+            make("Div", [given, most], [share]),
+            make("QuantizeLinear", [share, step, zero], [whole]),
+            make(
+                "MatMulIntegerToFloat",
+                [whole, steps, step, scales, zero, zero],
+                [f"{out}.scaled"],
+                name=node.name,
+                domain=_RUNTIME,
+            ),
+            make("Mul", [f"{out}.scaled", most], [out]),
+        ]
+
+    def _constant(self, name: str, value: NDArray[Any]) -> str:
+        """Keep a small tensor that several nodes read, once."""
+        return name if name in self.weights.tensors else self.weights.add(name, value)
 
     def _words(self, node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
         """Return the nodes that look tokens up in the table of 8 bits: (steps - 128) · scale, block by block."""
