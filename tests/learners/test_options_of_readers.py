@@ -18,7 +18,7 @@ from modelwright import learners
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Signature
 from modelwright.learners.contract.setup import Setup
-from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.source import CorpusSize, Rows
 from modelwright.learners.descent import trainer
 from modelwright.learners.locating import window_training
 from modelwright.learners.locating.reading_options import ReadingOptions, ReadingTraining
@@ -126,8 +126,28 @@ def test_a_forecast_says_how_long_the_passages_of_a_corpus_take(encoder: Path) -
     )
     values: dict[str, Any] = dict(found.why.values)
     assert values["encoded"] > 0
+    assert values["passages"] == len(PAIRS.passages)
     assert values["minutes"] == pytest.approx(values["passages"] / values["encoded"] / 60)
     assert "`package` encodes some" in str(found.why)
+    assert not [one for one in found.warnings if one.id == "match.long-packaging"]
+
+
+@pytest.mark.parametrize("name", ["match", "lexical"])
+def test_a_forecast_reckons_with_all_passages_not_with_those_that_rows_name(encoder: Path, name: str) -> None:
+    machine = Machine(cores=1, memory_bytes=2 * 10**9, instruction_set="avx2")
+    options, training = learners.spec(name).Options(), learners.spec(name).Training()
+    found = [
+        learners.learn(name).forecast(
+            FIND, Rows(PAIRS, corpus=size), options, training, {"question": encoder}, machine, 60.0
+        )
+        for size in (None, CorpusSize(10**6, 85 * 10**6))
+    ]
+    small, large = found
+    assert large.package_bytes > small.package_bytes + 2 * 85 * 10**6 - 10**5
+    assert large.latency_s > small.latency_s + 0.05, "the words of a question stand in many postings"
+    said = [one for one in large.warnings if one.id == "match.long-packaging"]
+    assert len(said) == (name == "match")
+    assert all("1,000,000 passages" in str(one) and "model.learner: lexical" in str(one) for one in said)
 
 
 @pytest.mark.parametrize("hard", [True, False])

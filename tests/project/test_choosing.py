@@ -16,6 +16,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.project import Project
 from modelwright.runtime.function import load
 from modelwright.storage.formats.evidence import read_evidence
+from modelwright.storage.formats.plan import Forecast
 
 PASSAGES = {
     "card": "A lost card is blocked at once when you call us.",
@@ -122,6 +123,18 @@ def test_a_passage_more_is_packaged_and_nothing_is_learned_again(ran):
         assert newest("forgotten pin").answer == frozenset({"pin"})
     finally:
         file.write_text(whole, "utf-8")
+
+
+def test_a_plan_reckons_with_passages_that_no_row_names(tmp_path):
+    def planned(place: str, more: int) -> int:
+        passages = [*PASSAGES.items(), *((f"p{one}", f"Rule {one} says a thing.") for one in range(more))]
+        folder = tmp_path / place
+        write(folder, passages=passages).run(to="plan")
+        (sealed,) = (folder / ".modelwright/objects").glob("plan/*/forecast")
+        return int(Forecast.read(sealed).chosen.package_bytes)
+
+    few, many = planned("few", 0), planned("many", 1000)
+    assert many - few == 2 * sum(len(f"Rule {one} says a thing.") for one in range(1000))
 
 
 def test_what_a_corpus_cannot_be(tmp_path):

@@ -27,18 +27,36 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
+class CorpusSize:
+    """How many passages a corpus has, and bytes of text (UTF-8)."""
+
+    passages: int
+    text_bytes: int
+
+
+@dataclass(frozen=True)
 class Rows:
     """The data of the source `rows`.
 
     train: the training rows; validation: the rows on which checkpoint and calibration are chosen, None for a
     forecast, which must not see them. Of a forecast: validation_rows, how many there will be, None where nobody
-    says it; augment: input → variation → how far its training values will vary (then in `Setup.augment`).
+    says it; augment: input → variation → how far its training values will vary (then in `Setup.augment`); corpus: how
+    large that is from which an output is chosen, None where nobody says it.
     """
 
     train: Examples
     validation: Examples | None = None
     validation_rows: int | None = None
     augment: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    corpus: CorpusSize | None = None
+
+    @property
+    def expected_corpus(self) -> CorpusSize:
+        """Return how large a corpus a forecast reckons with: at least the passages that rows name."""
+        if self.corpus is not None:
+            return self.corpus
+        named = self.train.passages.values()
+        return CorpusSize(len(named), sum(len(one.encode()) for one in named))
 
     @property
     def held(self) -> Examples:

@@ -14,12 +14,12 @@ from modelwright.learners import kind_states
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
+from modelwright.learners.indexing.index_forecast import index_bytes, words_s
 from modelwright.learners.lexical.spec import LexicalOptions, LexicalSpec
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.runtime.searching.search_terms import terms
 from modelwright.storage.formats.plan import Machine
 
-_REQUEST_S = 0.002  # of one request over some ten thousand passages
 _SHOWN = 5  # passages in a message
 _SECONDS = 0.5  # to write what there is
 
@@ -38,7 +38,7 @@ class LexicalLearn(Learn[Rows]):
         budget_s: float,
     ) -> Estimate:
         """Return what it costs to learn nothing."""
-        passages = sum(len(one.encode()) for one in data.train.passages.values())
+        corpus = data.expected_corpus
         hidden = [name for name, one in data.train.passages.items() if _has_no_words(one)]
         return Estimate(
             steps=1,
@@ -46,9 +46,8 @@ class LexicalLearn(Learn[Rows]):
             epochs=None,
             seconds=_SECONDS,
             memory_bytes=peak_memory_bytes(),
-            # postings take about as much again as the texts
-            package_bytes=max(1, 2 * passages),
-            latency_s=_REQUEST_S,
+            package_bytes=index_bytes(corpus),
+            latency_s=words_s(corpus),
             why=Phrase("lexical.why"),
             warnings=(Notice("lexical.no-words", count=len(hidden), ids=hidden[:_SHOWN]),) if hidden else (),
         )

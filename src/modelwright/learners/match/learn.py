@@ -19,9 +19,10 @@ from modelwright.kinds.contract.common import Array, Role
 from modelwright.learners import budget, devices
 from modelwright.learners.contract.learn import Learn, Predicted
 from modelwright.learners.contract.setup import Estimate, Setup
-from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.source import CorpusSize, Rows
 from modelwright.learners.descent import compiling, trainer
 from modelwright.learners.descent.recipe import Recipe
+from modelwright.learners.indexing.index_forecast import index_bytes, words_s
 from modelwright.learners.match.pair_verdicts import VerdictLearn
 from modelwright.learners.match.pairs import Pairs, keep_vectors, pair_signature, pairs_of
 from modelwright.learners.match.spec import MatchOptions, MatchTraining, is_of_pairs
@@ -40,7 +41,7 @@ _HELD = 512  # pairs of validation, evenly spaced, among whose passages each is 
 _TIMED = 2048  # pairs, evenly spaced, whose lengths stand for all
 _QUERY = "queries"  # in what `predict` gives: vectors of questions, (n, d)
 _ENCODED = 64  # questions at once
-_FORECAST_PASSAGES = 100_000  # of which it is said how long they take: a plan does not see the corpus
+_LONG_MINUTES = 2.0  # to encode passages in is nothing to speak of, however short the budget
 
 
 class MatchLearn(Learn[Rows]):
@@ -88,16 +89,18 @@ class MatchLearn(Learn[Rows]):
         if training.epochs is None:
             steps = costs.affordable(budget_s, steps)
         width = begin.network.encoder(0).width
-        passages = len(data.train.passages) * width * (1 if options.vectors == "int8" else 4)
+        corpus = data.expected_corpus
+        indexed = index_bytes(corpus, width * (1 if options.vectors == "int8" else 4))
+        minutes = corpus.passages / encoded / 60
         return Estimate(
             steps=steps,
             batch=batch,
             epochs=steps / costs.epoch,
             seconds=costs.seconds(steps),
             memory_bytes=peak_memory_bytes(),
-            package_bytes=sample.package_bytes(signature, begin.network, begin.states) + passages,
+            package_bytes=sample.package_bytes(signature, begin.network, begin.states) + indexed,
             compressible_bytes=sample.compressible_bytes(begin.network),
-            latency_s=latency_s,
+            latency_s=latency_s + words_s(corpus),
             why=Phrase(
                 "match.why",
                 batch=batch,
@@ -107,10 +110,14 @@ class MatchLearn(Learn[Rows]):
                 epochs=steps / costs.epoch,
                 pairs=len(pairs),
                 encoded=encoded,
-                minutes=_FORECAST_PASSAGES / encoded / 60,
-                passages=_FORECAST_PASSAGES,
+                minutes=minutes,
+                passages=corpus.passages,
             ),
-            warnings=(*_unread(begin, paired, pairs, options), *costs.notices),
+            warnings=(
+                *_unread(begin, paired, pairs, options),
+                *_long(corpus, minutes, budget_s),
+                *costs.notices,
+            ),
             precision=costs.precision,
             execution=costs.execution,
         )
@@ -197,6 +204,17 @@ def _begin(
     if options.freeze_words and words is not None:
         words.requires_grad_(requires_grad=False)
     return begin
+
+
+def _long(corpus: CorpusSize, minutes: float, budget_s: float) -> Iterator[Notice]:
+    """Yield that the passages take longer than what is learned."""
+    if minutes > max(_LONG_MINUTES, budget_s / 60):
+        yield Notice(
+            "match.long-packaging",
+            passages=corpus.passages,
+            minutes=minutes,
+            line=setting("model.learner", "lexical"),
+        )
 
 
 def _unread(begin: StartingPoint, paired: Signature, pairs: Pairs, options: MatchOptions) -> Iterator[Notice]:

@@ -44,6 +44,14 @@ class Context:
         """Return one part of what a stage above has sealed."""
         return self.made[stage].part(name)
 
+    @property
+    def corpus(self) -> dict[str, ArtifactPart]:
+        """Return the part that holds the corpus, by its name; nothing of a project without one.
+
+        Nothing that is learned rests on it, and no plan is made anew for it: a passage more is packaged, no more.
+        """
+        return {"corpus": self.part(DATA, "corpus")} if "corpus" in self.made[DATA].parts else {}
+
     @cached_property
     def machine(self) -> Machine:
         """Return what this machine offers."""

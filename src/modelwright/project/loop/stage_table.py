@@ -142,6 +142,7 @@ def _plan(context: Context) -> Step:
             "aim": best_at_for_numbers(context.opened.requirements),
             "costs": context.opened.costs,
             "required": _required(context),
+            **context.corpus,
         },
         readable=_readable_plan,
     )
@@ -375,8 +376,7 @@ def _package(context: Context) -> Step:
             "train": context.part(DATA, "train"),
             "validation": context.part(DATA, "validation"),
             "profile": context.part(DATA, "profile"),
-            # what is learned does not rest on the corpus: a passage more is packaged, and nothing is learned again
-            **({"corpus": context.part(DATA, "corpus")} if "corpus" in context.made[DATA].parts else {}),
+            **context.corpus,
         },
         code=(
             *(

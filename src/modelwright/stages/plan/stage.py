@@ -26,7 +26,7 @@ from modelwright.engine.store import ArtifactPart
 from modelwright.kinds.varying import AUTO, Declared, amounts
 from modelwright.learners import devices, readable_texts
 from modelwright.learners.contract.aim import AIM, Aim
-from modelwright.learners.contract.source import Rows
+from modelwright.learners.contract.source import CorpusSize, Rows
 from modelwright.learners.contract.spec import Spec
 from modelwright.learners.options import PRETRAINED
 from modelwright.learners.readable_texts import Reading
@@ -35,6 +35,7 @@ from modelwright.stages.plan import learner_scores, ranking
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.ranking import Able, Weighed
 from modelwright.stages.plan.warnings import compressed_bytes, fill_values, unused_augment, warnings
+from modelwright.storage.formats.corpus import Corpus
 from modelwright.storage.formats.data import DataProfile
 from modelwright.storage.formats.examples import Examples, read_examples
 from modelwright.storage.formats.plan import BROUGHT, BROUGHT_FOLDER, Choice, Forecast, Machine, Ranked
@@ -57,6 +58,7 @@ def plan(
     aim: Aim | None = None,
     costs: Sequence[ErrorCosts] = (),
     required: Mapping[str, Metric] | None = None,
+    corpus: ArtifactPart | None = None,
 ) -> dict[str, object]:
     """Write choice and forecast into `out`, and return a summary with its warnings.
 
@@ -65,7 +67,8 @@ def plan(
     project's, for learners that are given a file of it, which is sealed with the choice; `augment` is what
     `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`);
     `costs`: of errors, by which learners are then compared; `required`: output → the metric by which they are, where
-    the requirements are on one. Raises ProjectError where no learner takes the signature, an option is wrong or a
+    the requirements are on one; corpus: the passages from which an output is chosen, of which their number is stated.
+    Raises ProjectError where no learner takes the signature, an option is wrong or a
     device is not there, and DataError where nothing can be learned from the rows.
     """
     devices.execution(
@@ -84,7 +87,8 @@ def plan(
     budget_s = learn.budget_s - reserved_s
     described = DataProfile.read(profile.path)
     # how many validation rows there are is known without a look at them
-    rows = Rows(examples, validation_rows=described.rows.get("validation"), augment=varied)
+    size = None if corpus is None else CorpusSize(*Corpus.size(corpus.path))
+    rows = Rows(examples, None, described.rows.get("validation"), varied, size)
     found = ranking.forecast(able, signature, rows, learn, here, pretrained, budget_s, progress)
     compared, reason = None, learner_scores.without(found, model)
     if reason is None and of_corpus:

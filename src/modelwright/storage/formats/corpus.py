@@ -43,6 +43,14 @@ class Corpus:
         frame = pl.read_parquet(folder / PASSAGES_FILE, glob=False, hive_partitioning=False)
         return cls(frame["id"].to_list(), frame["passage"].to_list())
 
+    @staticmethod
+    def size(folder: Path) -> tuple[int, int]:
+        """Return how many passages `write` wrote, and their bytes, without holding them."""
+        frame = pl.scan_parquet(folder / PASSAGES_FILE, glob=False, hive_partitioning=False)
+        text_bytes = pl.col("passage").str.len_bytes().cast(pl.Int64).sum().alias("text_bytes")
+        (found,) = frame.select(pl.len().alias("passages"), text_bytes).collect().rows()
+        return int(found[0]), int(found[1])
+
     def write(self, folder: Path) -> None:
         """Write the passages into a folder, which is made; equal ones give equal bytes."""
         folder.mkdir(parents=True, exist_ok=True)
