@@ -163,6 +163,26 @@ def test_what_was_learned_is_no_cause_of_a_size_or_a_latency(_, found):
     assert [one.id for one in diagnose(cost)] == ["diagnosis.cost"]
 
 
+@pytest.mark.parametrize(
+    ("learner", "names", "others"),
+    [
+        ("finetune", ("compress: int8", "model.pretrained"), ()),
+        ("network", ("compress: int8",), ()),
+        ("lexical", (), ("compress", "pretrained", "()")),
+        ("trees", (), ("compress", "pretrained", "()")),
+        ("of-another-package", (), ("compress", "pretrained", "()")),
+    ],
+)
+def test_a_size_or_a_latency_is_met_by_nothing_that_the_learner_does_not_take(learner, names, others):
+    alone = replace(shortfall().forecast.chosen, learner=learner)
+    unmet = (verdict("latency_p95", "<= 1 ms", Phase.PACKAGE),)
+    (said,) = diagnose(
+        shortfall(unmet=unmet, forecast=replace(shortfall().forecast, chosen=alone, ranking=(alone,)))
+    )
+    assert all(one in str(said) for one in names)
+    assert not any(one in str(said) for one in others)
+
+
 def test_warnings_that_explain_are_in_the_catalogue():
     assert set(EXPLAIN) <= set(catalog.entries("en"))
 

@@ -13,6 +13,7 @@ from modelwright import learners
 from modelwright.core.evidence.measurement import Phase
 from modelwright.core.evidence.verdict import Outcome, Verdict
 from modelwright.core.messages import Notice, Phrase
+from modelwright.core.messages.setting import setting
 from modelwright.project.results.leaderboard import minutes_wanted
 from modelwright.project.results.table_rows import WarningRow
 from modelwright.storage.formats.data import Counts, DataProfile
@@ -96,7 +97,19 @@ def cost(found: Shortfall) -> Iterator[Phrase]:
         requirements=[str(one.requirement) for one in short],
         learner=mine.learner,
         smaller=smaller or None,
+        less=(list(_asks_less(mine.learner)) or None) if not smaller else None,
     )
+
+
+def _asks_less(learner: str) -> Iterator[str]:
+    """Yield the settings of a learner by which what it packages takes less."""
+    if learner not in learners.names():
+        return
+    spec = learners.spec(learner)
+    if spec.compresses:
+        yield setting("package.compress", "int8")
+    if spec.takes_pretrained or spec.needs_pretrained:
+        yield "model.pretrained"
 
 
 def explained(found: Shortfall) -> Iterator[Phrase]:
