@@ -145,8 +145,11 @@ def test_refused_keys_are_told_in_the_protocols_form(packages: dict[str, Path]):
         answers = [
             httpx.get(f"{server.url}/v2"),
             httpx.post(f"{server.url}/v2/repository/models/measure/load", headers=headers),
-            *(httpx.get(f"{server.url}/v2/models/measure", headers=headers) for _ in range(3)),
         ]
+        for _ in range(100):  # one a second is more than a busy machine may ask in a row
+            answers.append(httpx.get(f"{server.url}/v2/models/measure", headers=headers))
+            if answers[-1].status_code == 429:
+                break
     assert [one.status_code for one in answers][:2] == [401, 403]
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) >= 1
