@@ -104,9 +104,8 @@ def test_fewer_bits_stay_near(bits: int, blocks: bool, most: float) -> None:
 def test_blocks_lose_less_than_whole_rows() -> None:
     shape, tensors = DecoderShape.of(tiny.config(100)), dict(tiny.tensors(100))
     for name, values in tiny.tensors(100).items():
-        if name.endswith(
-            "up_proj.weight"
-        ):  # a channel of 16 is far larger than the others, as learned ones are
+        if name.endswith("up_proj.weight"):
+            # one channel of 16 is far larger than the others, as learned ones are
             tensors[name] = values * np.where(np.arange(len(values)) % 16, 1.0, 40.0)[:, None]
     ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
     exact = _logits(_graph(shape, tensors), ids)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from modelwright.learners.compressing.material import CALIBRATED, Material, flowing
+from modelwright.learners.exporting import int8
 
 _FEWEST = 64 * 64
-_WEIGHT_LEVELS = 63  # 7 bits, symmetric: with 8, pairs that AVX2 adds in 16 bits could saturate
 _LEVELS = 255
 _DOMAIN = "com.microsoft"
 
@@ -54,9 +54,9 @@ def quantise(model: onnx.ModelProto, clip: float, material: Material) -> int:
             nodes.append(helper.make_node("QuantizeLinear", [name, scale, zero], [steps]))
         if columns not in added:
             values = numpy_helper.to_array(weight)
-            size = (np.abs(values).max(axis=0) / _WEIGHT_LEVELS).astype(np.float32)
-            size[size == 0] = 1.0
-            added[columns] = numpy_helper.from_array(np.rint(values / size).astype(np.int8), columns)
+            whole, size = int8.rounded(values.T, int8.WEIGHT_LEVELS)  # (out, in), (out,)
+            turned = np.ascontiguousarray(whole.T.astype(np.int8))
+            added[columns] = numpy_helper.from_array(turned, columns)
             added[scales] = numpy_helper.from_array(size, scales)
         inputs = [steps, columns, scale, scales, zero, "fixed.none"]
         nodes.append(

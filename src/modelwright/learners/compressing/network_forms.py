@@ -51,6 +51,7 @@ _MADE: Mapping[str, Callable[[onnx.ModelProto, Any, Material], int]] = {
     "low-rank": lambda model, one, material: low_rank.factor(model, one.share, one.of, material),
 }
 """Form → what changes a graph in place, and returns how much it changed: 0 where it finds nothing to change."""
+_BY_ITSELF = ("int8", "float16")  # which `applied` makes before and after those
 WORTH_A_TRY: Sequence[Sequence[FormChoice]] = (
     (Int8Choice(),),
     (PruneChoice(), Int8Choice()),
@@ -73,8 +74,8 @@ class NetworkForms(Compressor):
         return WORTH_A_TRY
 
     def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
-        """Return the body in these forms; None where one of them is of decoders."""
-        if any(one.form == "int8-blocks" for one in chosen):
+        """Return the body in these forms; None where one of them is none of a network's."""
+        if any(one.form not in _MADE and one.form not in _BY_ITSELF for one in chosen):
             return None
         return applied(chosen, self._material)
 

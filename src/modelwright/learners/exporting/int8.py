@@ -19,7 +19,7 @@ from modelwright.learners.exporting.network_graph import is_head_weight
 from modelwright.package.body import Body
 from modelwright.package.content import whole
 
-_WEIGHT_LEVELS = 63  # of matrices: 7 bits, symmetric
+WEIGHT_LEVELS = 63  # of matrices: 7 bits, symmetric
 _LEVELS = 127  # of activations and tables: 8 bits, symmetric
 _ZERO = 128  # of activations, in unsigned bytes
 _FEWEST_IN_MATRIX = 64 * 64
@@ -129,7 +129,7 @@ def _matrix(
 ) -> list[onnx.NodeProto]:
     quantised, scales = f"{weight.name}.q", f"{weight.name}.scale"
     if quantised not in added:
-        steps, scale = _rounded(numpy_helper.to_array(weight).T, _WEIGHT_LEVELS)
+        steps, scale = rounded(numpy_helper.to_array(weight).T, WEIGHT_LEVELS)
         added[quantised] = numpy_helper.from_array(np.ascontiguousarray(steps.T.astype(np.int8)), quantised)
         added[scales] = numpy_helper.from_array(scale, scales)
     name, output = node.input[0], node.output[0]
@@ -158,7 +158,7 @@ def _table(
 ) -> list[onnx.NodeProto]:
     quantised, scales = f"{weight.name}.q", f"{weight.name}.scale"
     if quantised not in added:
-        steps, scale = _rounded(numpy_helper.to_array(weight), _LEVELS)
+        steps, scale = rounded(numpy_helper.to_array(weight), _LEVELS)
         added[quantised] = numpy_helper.from_array(steps.astype(np.int8), quantised)
         added[scales] = numpy_helper.from_array(scale[:, None], scales)
     output, places = node.output[0], node.input[1]
@@ -171,7 +171,7 @@ def _table(
     ]
 
 
-def _rounded(values: NDArray[np.float32], levels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def rounded(values: NDArray[np.float32], levels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return whole steps from -levels to levels and the scale of each vector along the last axis."""
     scale = (np.abs(values).max(axis=-1) / levels).astype(np.float32)
     scale[scale == 0] = 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from modelwright.learners.contract.source import CorpusSize
 
-_OF_TEXTS = (
-    2.0  # times their bytes: postings take about as much again (1.3 to 2.5: long passages, short ones)
-)
+_OF_TEXTS = 2.0  # times their bytes: with postings 1.3 times of long passages, 2.5 times of short ones
 _WORDS_S = 1e-3  # of one request
 _WORDS_OF_A_PASSAGE_S = 75e-9  # that is added for each: with common words most postings of a million are read
 

@@ -97,7 +97,7 @@ def cost(found: Shortfall) -> Iterator[Phrase]:
         requirements=[str(one.requirement) for one in short],
         learner=mine.learner,
         smaller=smaller or None,
-        less=(list(_asks_less(mine.learner)) or None) if not smaller else None,
+        less=None if smaller else list(_asks_less(mine.learner)) or None,
     )
 
 

@@ -68,8 +68,8 @@ def plan(
     `data.augment` declares; `aim`: what the requirements ask of numbers (`config.best_at_for_numbers`);
     `costs`: of errors, by which learners are then compared; `required`: output → the metric by which they are, where
     the requirements are on one; corpus: the passages from which an output is chosen, of which their number is stated.
-    Raises ProjectError where no learner takes the signature, an option is wrong or a
-    device is not there, and DataError where nothing can be learned from the rows.
+    Raises ProjectError where no learner takes the signature, an option is wrong or a device is not there, and DataError
+    where nothing can be learned from the rows.
     """
     devices.execution(
         learn.device, machine, learn.processes
@@ -88,7 +88,8 @@ def plan(
     described = DataProfile.read(profile.path)
     # how many validation rows there are is known without a look at them
     size = None if corpus is None else CorpusSize(*Corpus.size(corpus.path))
-    rows = Rows(examples, None, described.rows.get("validation"), varied, size)
+    held_rows = described.rows.get("validation")
+    rows = Rows(examples, validation_rows=held_rows, augment=varied, corpus=size)
     found = ranking.forecast(able, signature, rows, learn, here, pretrained, budget_s, progress)
     compared, reason = None, learner_scores.without(found, model)
     if reason is None and of_corpus:

@@ -19,6 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from modelwright.learners.exporting import int8
 from modelwright.learners.exporting.decoder.external_weights import FILE, ExternalWeights
 from modelwright.package import content
 from modelwright.package.body import Body
@@ -131,9 +132,8 @@ class _Stored:
         """Return y = (x / m) · W · m in bytes, m the largest of each row of x: what is beside it changes nothing."""
         values = self.values(name)  # (in, out)
         steps, scales = f"{name}.steps", f"{name}.scales"
-        scale = (np.abs(values).max(axis=0) / _LEVELS).astype(np.float32)  # (out,)
-        scale[scale == 0] = 1.0
-        self.weights.add(steps, (np.rint(values / scale) + _ZERO).astype(np.uint8))
+        rounded, scale = int8.rounded(values.T, _LEVELS)  # (out, in), (out,)
+        self.weights.add(steps, np.ascontiguousarray((rounded.T + _ZERO).astype(np.uint8)))
         self.weights.add(scales, scale)
         last = self._constant("rows.last", np.array([-1], dtype=np.int64))
         tiny = self._constant("rows.tiny", np.array(1e-12, dtype=np.float32))  # a row of zeros stays one
