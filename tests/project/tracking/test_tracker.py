@@ -367,6 +367,95 @@ def test_a_library_that_is_broken_is_named(tmp_path: Path, monkeypatch: pytest.M
     assert "ImportError: broken on purpose" in str(notice)
 
 
+@pytest.mark.usefixtures("anywhere")
+def test_what_a_library_prints_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow 3 prints the addresses of a run that has ended, where it is a server's."""
+    (tmp_path / "mlflow").mkdir()
+    (tmp_path / "mlflow" / "__init__.py").write_text("")
+    (tmp_path / "mlflow" / "entities.py").write_text("Metric = Param = RunTag = lambda *values: values")
+    (tmp_path / "mlflow" / "tracking.py").write_text(
+        "import os\nfrom unittest.mock import MagicMock\n\n\n"
+        "class MlflowClient:\n"
+        "    def __init__(self, uri):\n        pass\n\n"
+        "    def __getattr__(self, name):\n        return MagicMock()\n\n"
+        "    def search_runs(self, *values, **named):\n        return []\n\n"
+        "    def set_terminated(self, *values):\n"
+        "        print('View run at: http://127.0.0.1', flush=True)\n        os.write(1, b'{}\\n')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert _record(_target(tmp_path), tmp_path, POINTS) is None
+
+
+BAD_URIS = {
+    "http://[::1": "it is not a URI",
+    "http://user:secret@127.0.0.1:99999": "it is not a URI",
+    "http://user:sec/ret@127.0.0.1:5000": "it is not a URI",
+    "http://user:secret": "it is not a URI",
+    "https:///": "it names no host",
+}
+
+
+@pytest.mark.usefixtures("anywhere")
+@pytest.mark.parametrize("uri", BAD_URIS)
+def test_what_is_no_uri_is_said_in_a_line_and_stops_nothing(tmp_path: Path, uri: str) -> None:
+    notice = str(_record(_target(tmp_path, uri), tmp_path, POINTS))
+    assert f"ValueError: {BAD_URIS[uri]}: look whether it runs and its URI is right" in notice
+    assert "ret@" not in notice, "no part of a password"
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_a_port_that_is_closed_is_said_without_waiting_for_mlflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mlflow.py").write_text("raise ImportError('it was imported')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        uri = f"http://u:secret@127.0.0.1:{bound.getsockname()[1]}"
+        notice = str(_record(_target(tmp_path, uri), tmp_path, POINTS))
+    assert "ConnectionRefusedError" in notice
+    assert "secret" not in notice
+
+
+class _Trickling:
+    """A client that takes whatever interrupts its waiting for a line that broke, as HTTP libraries do."""
+
+    def get_run(self) -> None:
+        for _ in range(100):
+            try:
+                time.sleep(0.1)
+            except OSError:
+                continue
+        raise AssertionError("nobody ended it")
+
+    def quick(self, value: int) -> int:
+        return value
+
+
+def test_a_request_ends_within_its_time_whatever_the_library_catches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "ANSWER_S", 0.2)
+    client = recorder._InTime(_Trickling())
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+        client.get_run()
+    assert client.quick(3) == 3
+    time.sleep(0.3)  # and nothing rings later
+
+
+def test_a_server_that_wants_a_password_says_which_variables_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = "API request failed with error code 401 != 200. Response body: 'denied'"
+    (tmp_path / "stand_in.py").write_text(
+        "import json, sys\nfor line in sys.stdin:\n    if 'status' in line: break\n"
+        f"print(json.dumps({{'failed': {{'mlflow': {reason!r}}}}}), flush=True)"
+    )
+    monkeypatch.setattr(recorder, "__file__", str(tmp_path / "stand_in.py"))
+    monkeypatch.setattr(tracker, "installed", lambda name: True)
+    assert "MLFLOW_TRACKING_PASSWORD" in str(
+        _record(_target(tmp_path, "http://127.0.0.1:1"), tmp_path, POINTS)
+    )
+
+
 def test_where_records_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     root = tmp_path / "store"

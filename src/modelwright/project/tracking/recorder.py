@@ -15,18 +15,29 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import shutil
+import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 IDENTITY = "modelwright.id"
 _PARENT = "mlflow.parentRunId"  # the tag by which MLflow shows a run below another
 _MOST_METRICS = 1000  # of one request, MLflow's own limit
 _MOST_PARAMS = 100
 _LONGEST = 500  # characters of a param, which every MLflow takes
+_CONNECT_S = 2.0
+ANSWER_S = 4.0  # for each request of a server, with all that MLflow tries again
+_PORTS = {"http": 80, "https": 443}
+_PASSWORD = re.compile(r"//[^/\s]+@")
 
 
 class Sink(Protocol):
@@ -39,14 +50,83 @@ class Sink(Protocol):
         """Write the figures, tags and status of the end."""
 
 
+class _InTime:
+    """A client of a server, each call of which ends within a bounded time: MLflow bounds no answer that trickles."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self._client, name)
+
+        def call(*values: Any, **named: Any) -> Any:
+            with _within(ANSWER_S):
+                return called(*values, **named)
+
+        return call
+
+
+class _LateError(Exception):
+    """Time is up. No OSError, which HTTP libraries take for a broken line, and try again."""
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError where what is done takes longer, whatever becomes of errors in it."""
+    is_late = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal is_late
+        is_late = True
+        raise _LateError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(
+        signal.ITIMER_REAL, seconds, 1.0
+    )  # again each second, where something took it for its own
+    try:
+        yield
+    except Exception as error:
+        if is_late:
+            raise TimeoutError(f"no answer within {seconds:g} s") from error
+        raise
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _look_for(uri: str) -> bool:
+    """Tell whether a URI is that of a server; raises OSError where it is, and nobody listens there.
+
+    Seconds sooner than MLflow, whose import is most of what is spent on a server that is down, and in fewer words.
+    """
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # which quotes what may be a password
+        raise ValueError("it is not a URI") from None
+    if parts.scheme not in _PORTS:
+        return False
+    if not host:
+        raise ValueError("it names no host")
+    by_way_of = urllib.request.getproxies()
+    if parts.scheme in by_way_of and not urllib.request.proxy_bypass(host):
+        return True  # the proxy knows who listens
+    with socket.create_connection((host, port or _PORTS[parts.scheme]), timeout=_CONNECT_S):
+        return True
+
+
 class MlflowSink:
     """One run of MLflow, found again by its identity, so that nothing is written twice."""
 
     def __init__(self, begin: Mapping[str, Any]) -> None:
+        where = begin["mlflow"]
+        is_server = _look_for(where["uri"])
         from mlflow.tracking import MlflowClient
 
-        where = begin["mlflow"]
         self._client = MlflowClient(where["uri"])
+        if is_server:
+            self._client = _InTime(self._client)
         experiment = self._client.get_experiment_by_name(where["experiment"])
         number = (
             self._client.create_experiment(where["experiment"], artifact_location=where["artifacts"])
@@ -185,13 +265,17 @@ class _Sinks:
                 self._fail(name, error)
 
     def _fail(self, name: str, error: Exception) -> None:
-        text = " ".join(str(error).split())
+        # libraries quote the URI that they could not reach, whole
+        text = _PASSWORD.sub("//…@", " ".join(str(error).split()))
         self.failed[name] = f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def main() -> None:
     """Read lines until the end, and write them down."""
     logging.disable(logging.ERROR)  # what MLflow says of its tables would stand on the user's screen
+    # MLflow prints where a run can be seen: what libraries print is no answer
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     lines = sys.stdin
     begin = json.loads(lines.readline() or "null")
     if begin is None:
@@ -208,7 +292,8 @@ def main() -> None:
             sinks.each(lambda sink, points=points: sink.points(points))  # type: ignore[misc]
         else:
             sinks.each(lambda sink, last=message: sink.end(last))  # type: ignore[misc]
-            print(json.dumps({"failed": sinks.failed}), flush=True)  # noqa: T201 - the answer to who started this
+            answers.write(json.dumps({"failed": sinks.failed}) + "\n")
+            answers.flush()
             return
     sinks.each(lambda sink: sink.end({"status": "KILLED"}))
 

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from modelwright.core import digests
 from modelwright.core import progress as progress_of
@@ -31,7 +30,7 @@ PYTHON = sys.executable
 LIBRARIES = {"mlflow": "mlflow", "tensorboard": "tensorboard"}  # what is written → the module that writes it
 WAIT_S = 30.0  # at the end of a run, for what writes the records
 _SEND_EVERY_S = 2.0
-_PASSWORD = re.compile(r"//[^/\s@]+@")
+_REFUSED = re.compile(r"\berror code 40[13]\b")  # as MLflow words what a server answers
 _JOURNAL = "tracked.json"  # in the store: where → identity → the evidence that was written
 # MLflow waits two minutes a request and tries seven times, unless it is told otherwise; 3.x also reports home.
 _ENVIRONMENT = {
@@ -97,10 +96,11 @@ def installed(name: str) -> bool:
 
 def without_password(uri: str) -> str:
     """Return a URI as it may be shown."""
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
+    scheme, separator, rest = uri.partition("://")
+    if scheme in {"file", "sqlite"} or "@" not in rest:
         return uri
-    return urlunsplit(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}"))
+    # at the last @, for a password may hold any character, and the rest then is no URI that could be parsed
+    return f"{scheme}{separator}…@{rest.rpartition('@')[2]}"
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,9 @@ class Tracker:
         where = ", ".join(self._target.names)
         if found is None:
             return Notice("tracking.no-answer", where=None, target=where, seconds=WAIT_S)
-        # libraries quote the URI that they could not reach, whole
-        reason = _PASSWORD.sub("//…@", "; ".join(dict.fromkeys(found.values())))
-        return Notice("tracking.failed", where=None, target=where, reason=reason)
+        reason = "; ".join(dict.fromkeys(found.values()))
+        kind = "refused" if _REFUSED.search(reason) else "failed"
+        return Notice("tracking.failed", where=None, target=where, reason=reason, kind=kind)
 
     def _send(self) -> None:
         if self._waiting:
