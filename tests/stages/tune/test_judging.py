@@ -83,6 +83,23 @@ def test_the_requirements_of_today_choose(stated, taken, standing):
     assert (found.taken.number, found.standing) == (taken, standing)
 
 
+def test_where_rows_are_too_few_for_an_interval_the_value_tells_which_keeps_its_bar_by_most():
+    signature = Signature.parse("f(a: number) -> price: number")
+
+    def shown(number, error, latency_ms):
+        found = trial(number, 0.9, latency_ms)
+        mae = Measurement(Subject("mae", "price"), Phase.TEST, error, None, None, 36, "none", 0.95)
+        return SearchTrial(
+            number, found.values, (), "done", 1.0, "trees", (mae, *found.measurements[1:]), 1.0
+        )
+
+    trials = (shown(0, 0.66, 0.3), shown(1, 0.066, 1.0), shown(2, 0.065, 3.0), shown(3, 1.6, 0.1))
+    found = Search(trials, {"price": ("mae", False)}, (), "trials", "grid", "none", 0, 1, 4, 1.0)
+    judged = judge_trials(found, [parse("mae", "<= 1.5", signature)], None)
+    assert judged.standing == "close"
+    assert [one.number for one in judged.order] == [1, 2, 0, 3], "of two that are about as good, the cheaper"
+
+
 def test_the_aim_may_be_named():
     assert judge_trials(FIVE, bars(accuracy=">= 0.75"), "best").taken.number == 3
     assert judge_trials(FIVE, bars(latency_p95="<= 100 ms"), "cheapest").taken.number == 0

@@ -2,7 +2,8 @@
 
 Of the trials that keep every bar by ENOUGH half-widths of its interval, as many as test rows ask for (see
 `stages.package.operating`), the cheapest or the best is taken, by the aim. Where none keeps them so surely, the one
-that keeps its tightest bar by most; where none keeps all, the nearest: whose furthest miss is least.
+that keeps its tightest bar by most (where rows are too few for an interval, by its value); where none keeps all, the
+nearest: whose furthest miss is least.
 """
 
 from __future__ import annotations
@@ -123,11 +124,27 @@ def miss(trial: SearchTrial, requirement: Requirement) -> float:
         return math.inf
     if margin(requirement, found) >= 0:
         return 0.0
-    bar, value = requirement.bar.value, found.value
+    return max(_distance(requirement, found.value), 1e-9)
+
+
+def _distance(requirement: Requirement, value: float) -> float:
+    """Return how far a value is from its bar, as a share of what the bar allows."""
+    bar = requirement.bar.value
     allowed = abs(bar)
     if requirement.metric.as_share is not None and requirement.metric.better == "higher" and bar < 1:
         allowed = 1 - bar
-    return max(abs(value - bar) / allowed if allowed > 0 else abs(value - bar), 1e-9)
+    return abs(value - bar) / allowed if allowed > 0 else abs(value - bar)
+
+
+def _spare(trial: SearchTrial, requirement: Requirement) -> float:
+    """Return by which share of what a bar allows a value without an interval keeps it, to a tenth; else infinite.
+
+    To a tenth, so that of values about as far from it the cheaper trial is taken.
+    """
+    found = measured(trial, requirement)
+    if found is None or found.value is None or margin(requirement, found) != 0:
+        return math.inf
+    return round(_distance(requirement, found.value), 1)
 
 
 def errors(trials: Sequence[SearchTrial], search: Search) -> list[float]:
@@ -170,13 +187,14 @@ def _ordered(
     )
     place = {one.number: at for at, one in enumerate(by_aim)}
 
-    def key(one: SearchTrial) -> tuple[int, float, int]:
+    def key(one: SearchTrial) -> tuple[int, float, float, int]:
         standing = _standing(one, bars)
         if standing == "kept":
-            return 0, 0.0, place[one.number]
+            return 0, 0.0, 0.0, place[one.number]
         if standing == "close":
-            return 1, -min(room(one, bar) for bar in bars), place[one.number]
-        return 2, max(miss(one, bar) for bar in bars), place[one.number]
+            tightest, spare = (min(of(one, bar) for bar in bars) for of in (room, _spare))
+            return 1, -tightest, -spare, place[one.number]
+        return 2, max(miss(one, bar) for bar in bars), 0.0, place[one.number]
 
     return sorted(done, key=key)
 
