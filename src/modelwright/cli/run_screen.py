@@ -11,11 +11,22 @@ from modelwright.core.messages import Phrase
 from modelwright.project.notes.note_groups import SIGNS, ToDo
 from modelwright.project.results.run_result import RunResult
 
+_LONG_SIGNATURE = 1000  # characters; beyond that it would push all else off the screen
+
+
+def signature_line(signature: str) -> str | Phrase:
+    """Return a signature as it is printed: one of very many inputs by their number, as the report has it."""
+    name, _, rest = signature.partition("(")
+    inputs, arrow, outputs = rest.rpartition(") -> ")
+    if len(signature) <= _LONG_SIGNATURE or not arrow:
+        return signature
+    return Phrase("report.signature", name=name, count=inputs.count(", ") + 1, outputs=outputs)
+
 
 def show_run(result: RunResult, out: Console) -> None:
     """Print what a run did, its requirements and what to do next."""
     if result.signature is not None:
-        lines(out, [result.signature, ""])
+        lines(out, [signature_line(result.signature), ""])
     tables.stages(out, result.stages)
     tables.search(out, result.search)
     tables.leaderboard(out, result.leaderboard)

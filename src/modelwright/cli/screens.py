@@ -11,7 +11,7 @@ from modelwright.cli import tables
 from modelwright.cli.explain_screen import show_explanation
 from modelwright.cli.new import Made
 from modelwright.cli.rate_screen import show_rates
-from modelwright.cli.run_screen import after, lines, show_run
+from modelwright.cli.run_screen import after, lines, show_run, signature_line
 from modelwright.core.messages import Phrase
 from modelwright.core.units import Unit, format_quantity
 from modelwright.project.explained.explain_report import ExplainReport
@@ -48,7 +48,7 @@ def _(result: RateReport, out: Console) -> None:
 
 @screen.register
 def _(result: CheckReport, out: Console) -> None:
-    lines(out, [result.signature])
+    lines(out, [signature_line(result.signature)])
     if result.rows:
         counts = [Phrase("screen.rows", split=name, count=count) for name, count in result.rows.items()]
         lines(out, [Phrase("screen.data", counts=counts, evaluations=result.evaluations)])

@@ -24,6 +24,7 @@ from modelwright.stages.data.columns.identifiers import Identifier, identifier_o
 # A column that is not of a kind although most of its cells are: what keeps it from it is said.
 NEARLY = 0.5
 EXAMPLES = 3
+SAMPLED = 32
 ALL_BUT_SLIPS = 0.95  # of the cells of a column of dates are dates
 DATA_URI = "data:"  # with which a text is what a file holds, and not its name
 SOME_CELLS = 1_000  # are enough to name the kind of a column that is left out
@@ -96,8 +97,12 @@ def infer(
     if stated is not None:
         kind = stated.removesuffix("?")
         return Field(name, kind, optional=stated.endswith("?") or _missing(every, kind, counted, options) > 0)
+    present = dict[bool, Cells]()
     for kind in _ranked() if every else ():
-        there = _present(every, kind, options)
+        words = kinds.value(kind).takes_words
+        if words not in present:
+            present[words] = _present(every, kind, options)
+        there = present[words]
         if there and kinds.facet(kind, Infer).reads_written(there, options):
             return Field(name, kind, optional=_missing(every, kind, counted, options) > 0)
     return None
@@ -204,10 +209,10 @@ def _nearly(column: str, field: Field, every: Cells, options: CellOptions) -> It
         if value.fixed_labels:  # of few words: others are other classes
             continue
         present = _present(every, kind, options)
-        texts = [(cell, count) for cell, count in present if isinstance(cell, str)]
-        form = found_form(texts).form if options.forms == DEFAULT_OPTIONS.forms else options.forms[0]
-        written = replace(options, number=form)
-        strays = [(cell, count) for cell, count in present if not _reads(value, cell, written)]
+        some = _some(present)
+        if some is not present and len(_strays(value, some, options)) == len(some):
+            continue
+        strays = _strays(value, present, options)
         there, stray = (sum(count for _, count in cells) for cells in (present, strays))
         if 0 < stray <= (1 - NEARLY) * there:
             yield Notice(
@@ -221,6 +226,24 @@ def _nearly(column: str, field: Field, every: Cells, options: CellOptions) -> It
                 line=setting("data.kinds", {column: kind}),
             )
             return
+
+
+def _some(cells: Cells) -> Cells:
+    """Return cells that stand for all: the most frequent, and of the others as many, evenly spaced.
+
+    Where half of all cells are of a kind, one of these is, too; a table may have thousands of columns.
+    """
+    if len(cells) <= 2 * SAMPLED:
+        return cells
+    return [*cells[:SAMPLED], *cells[SAMPLED :: len(cells) // SAMPLED]]
+
+
+def _strays(value: AnyValue, cells: Cells, options: CellOptions) -> Cells:
+    """Return the cells that a kind does not read, with numbers in the form that most of them are written in."""
+    texts = [(cell, count) for cell, count in cells if isinstance(cell, str)]
+    form = found_form(texts).form if options.forms == DEFAULT_OPTIONS.forms else options.forms[0]
+    written = replace(options, number=form)
+    return [(cell, count) for cell, count in cells if not _reads(value, cell, written)]
 
 
 def _short_years(column: str, field: Field, present: Cells) -> Iterator[Notice]:
