@@ -65,6 +65,23 @@ def fit(
     return states
 
 
+# What a package holds of an input beside its state: its values that are typical, and its arrays in the graph.
+_BESIDE_BYTES = 250
+_INDENT_BYTES = 4  # of a line of the manifest, where states stand four levels deep
+
+
+def packed_bytes(signature: Signature, states: Mapping[str, object]) -> int:
+    """Return about how many bytes the states take in a package, where a table may have thousands of columns."""
+    total = 0
+    for field in (*signature.inputs, *signature.outputs):
+        dumped = kinds.arrays(field.kind).dump(states[field.name])
+        text = json.dumps(dict(dumped.data), ensure_ascii=False, indent=1)
+        total += len(text.encode()) + _INDENT_BYTES * (text.count("\n") + 1)
+        if field in signature.inputs:
+            total += sum(map(len, dumped.assets.values())) + _BESIDE_BYTES + 4 * len(field.name)
+    return total
+
+
 def write(folder: Path, signature: Signature, states: Mapping[str, object]) -> None:
     """Write the signature and the states; equal ones give equal bytes."""
     entries = {}

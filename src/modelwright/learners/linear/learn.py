@@ -38,6 +38,7 @@ _MOST_ITERATIONS, _FEWEST_ITERATIONS = 200, 10  # of L-BFGS, a strength
 _TYPICAL_ITERATIONS, _TYPICAL_FITS = 30, 3  # that a fit takes until it has settled; strengths that are tried
 _TIMED_ROWS, _TIMED_ITERATIONS, _TIMED_REQUESTS = 1000, 4, 10
 _HELD_SHARE = 0.3  # validation rows for each training row, which a forecast does not see
+_BARE_BYTES = 2000  # of a package, beside weights and states
 _GRAPH_S = 5e-5  # to run a graph that multiplies a few numbers, beside encoding the row
 
 
@@ -80,7 +81,7 @@ class LinearLearn(Learn[Rows]):
             seconds=states_s + encode_s + min(steps, _TYPICAL_ITERATIONS) * tried * iteration_s,
             # L-BFGS keeps ten pairs of steps and gradients, float64 in the worst case
             memory_bytes=peak_memory_bytes() + 12 * 20 * design.nnz * rows // len(some) // 20 + 40 * weights,
-            package_bytes=weights + _asset_bytes(signature, states) + 4096,
+            package_bytes=weights + kind_states.packed_bytes(signature, states) + _BARE_BYTES,
             latency_s=_latency_s(parts, states, some),
             why=Phrase(
                 "linear.why", width=width, rows=rows, iteration_ms=iteration_s * 1e3, iterations=steps
@@ -331,8 +332,3 @@ def _latency_s(parts: Sequence[lines.Block], states: Mapping[str, object], some:
     """Return the seconds of one request: encoding its row, and running a small graph."""
     row = {name: [column[len(some) // 2]] for name, column in some.columns.items()}
     return _GRAPH_S + timing.least_s(partial(lines.design, parts, states, row), _TIMED_REQUESTS)
-
-
-def _asset_bytes(signature: Signature, states: Mapping[str, object]) -> int:
-    dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)
-    return sum(len(asset) for one in dumped for asset in one.assets.values())

@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from modelwright import kinds
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form
-from modelwright.learners import timing
+from modelwright.learners import kind_states, timing
 from modelwright.learners.contract.spec import fields_of
 from modelwright.learners.networks.network import Network
 from modelwright.learners.training import gpus
@@ -137,10 +136,9 @@ def _distinct(
 
 
 def package_bytes(signature: Signature, network: Network, states: Mapping[str, object]) -> int:
-    """Return about how many bytes the exported body takes: weights in float32, and the assets of states."""
+    """Return about how many bytes the exported body takes: weights in float32, and the states of kinds."""
     weight_bytes = sum(weight.numel() * weight.element_size() for weight in network.parameters())
-    dumped = (kinds.arrays(field.kind).dump(states[field.name]) for field in signature.inputs)
-    return weight_bytes + sum(len(asset) for one in dumped for asset in one.assets.values())
+    return weight_bytes + kind_states.packed_bytes(signature, states)
 
 
 def compressible_bytes(network: Network) -> int:

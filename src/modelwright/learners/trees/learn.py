@@ -112,7 +112,7 @@ class TreesLearn(Learn[Rows]):
             epochs=float(rounds),  # a round goes over all rows
             seconds=prepare_s + rounds * round_s,
             memory_bytes=peak_memory_bytes() + rounds * leaves * _BYTES_A_LEAF,
-            package_bytes=package_bytes,
+            package_bytes=package_bytes + kind_states.packed_bytes(signature, states),
             latency_s=latency_s,
             likely_steps=min(rounds, _LIKELY_ROUNDS),
             why=Phrase(
