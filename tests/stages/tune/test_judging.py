@@ -1,5 +1,7 @@
 """Which trial is taken, by requirements that may move after the search; which bar binds, and what loosening it buys."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +114,19 @@ def test_equally_quick_trials_are_told_apart_by_size_then_learning_time():
         None,
     )
     assert [one.number for one in found.order] == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "order"),
+    [((2.8, 2.4, 2.6), [1, 0, 2]), ((2.4, 2.8, 2.6), [1, 0, 2]), ((0.2, 90.0, 2.6), [0, 2, 1])],
+)
+def test_of_trials_that_cost_about_the_same_the_best_is_taken_whatever_a_clock_says(seconds, order):
+    alike = [
+        replace(trial(at, accuracy, 0.27, 28), learn_seconds=learned_s)
+        for at, (accuracy, learned_s) in enumerate(zip((0.95, 0.97, 0.94), seconds, strict=True))
+    ]
+    found = judge_trials(search(*alike), bars(accuracy=">= 0.8"), None)
+    assert [one.number for one in found.order] == order
 
 
 def test_where_none_keeps_all_each_bar_that_binds_says_what_loosening_it_buys():

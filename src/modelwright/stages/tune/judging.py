@@ -9,7 +9,7 @@ nearest: whose furthest miss is least.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +24,7 @@ LATENCY, SIZE = "latency_p50", "size"
 _ALIKE = 1.1  # times the quickest, and _NOISE_S more: requests are timed no closer than that
 _NOISE_S = 0.0002
 _ALIKE_SIZE = 1.02
+_ALIKE_LEARNING, _LEARNING_NOISE_S = 1.5, 1.0  # trials beside each other take turns
 _NO_VALUE = 2.0  # how wrong a trial without a value is; the worst with one is 1
 
 Standing = Literal["kept", "close", "nearest"]
@@ -181,9 +182,9 @@ def _ordered(
     """Return the trials, the one to take first: those that keep all surely, then by value, then the others."""
     wrong = dict(zip((one.number for one in done), errors(done, search), strict=True))
     by_aim = (
-        _cheapest_first(done)
+        _cheapest_first(done, wrong)
         if aim_of(search, bars, aim) == "cheapest"
-        else sorted(_cheapest_first(done), key=lambda one: wrong[one.number])
+        else sorted(_cheapest_first(done, wrong), key=lambda one: wrong[one.number])
     )
     place = {one.number: at for at, one in enumerate(by_aim)}
 
@@ -199,15 +200,19 @@ def _ordered(
     return sorted(done, key=key)
 
 
-def _cheapest_first(done: Sequence[SearchTrial]) -> list[SearchTrial]:
-    """Return trials by cost: the quickest, of about equally quick ones the smallest, then the first learned."""
+def _cheapest_first(done: Sequence[SearchTrial], wrong: Mapping[int, float]) -> list[SearchTrial]:
+    """Return trials by cost: the quickest, of about equally quick ones the smallest, of about as small ones the sooner
+    learned; what costs about the same in all is told apart by how wrong it is, and not by what a clock says.
+    """
     left, found = list(done), []
     while left:
         quickest = min(cost(one)[0] for one in left)
         quick = [one for one in left if cost(one)[0] <= quickest * _ALIKE + _NOISE_S]
         smallest = min(cost(one)[1] for one in quick)
         small = [one for one in quick if cost(one)[1] <= smallest * _ALIKE_SIZE]
-        first = min(small, key=lambda one: (cost(one)[2], one.number))
+        least_s = min(cost(one)[2] for one in small)
+        soon = [one for one in small if cost(one)[2] <= least_s * _ALIKE_LEARNING + _LEARNING_NOISE_S]
+        first = min(soon, key=lambda one: (wrong[one.number], one.number))
         found.append(first)
         left.remove(first)
     return found
