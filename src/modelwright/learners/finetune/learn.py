@@ -318,7 +318,9 @@ def _adapt(network: Network, options: FinetuneOptions) -> ModuleType | None:
     from modelwright.learners.networks import adapters
 
     if not adapters.insert(network, options.lora.rank, options.lora.alpha, options.frozen_layers):
-        raise ProjectError(Problem("finetune.no-layers"))
+        has_layers = any(network.encoder(place).layers() for place in range(len(network.encoders)))
+        frozen = options.frozen_layers if has_layers else None
+        raise ProjectError(Problem("finetune.no-layers", frozen=frozen))
     return adapters
 
 
