@@ -43,6 +43,7 @@ MOST_MB, MOST_LOST, MOST_DIFFER = 160, 0.02, 0
 LEAST_GENAI = {1: 0.95, 8: 1.1}
 LEAST_JOINING = 2.5
 SCORED, PIECE = 4000, 200  # tokens whose perplexity is taken, and of how many a row is
+ALIKE = 2000  # tokens by which channels are made alike
 
 
 def read_body(folder: Path) -> Body:
@@ -275,11 +276,14 @@ def main() -> None:
     parser.add_argument("--only", choices=["speed", "same", "loss"])
     options = parser.parse_args()
     plain = read_body(options.folder)
-    stored = stored_bits.store(plain, 8)
-    assert stored is not None
-    body = replace(stored, settings={**stored.settings, "slots": 32})
     tokenizer = Tokenizer.from_file(str(options.folder / "tokenizer.json"))
     text = options.text.read_text("utf-8")
+    # channels are made alike by tokens behind those that are scored
+    ids = tokenizer.encode(text, add_special_tokens=False).ids[SCORED + PIECE :]
+    alike = [ids[begin : begin + PIECE] for begin in range(0, ALIKE, PIECE)]
+    stored = stored_bits.store(plain, 8, pieces=alike)
+    assert stored is not None
+    body = replace(stored, settings={**stored.settings, "slots": 32})
     texts = cut(tokenizer, text, PROMPT)
     if options.only in (None, "speed"):
         beside_genai(body, options, texts, tokenizer)

@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from tokenizers import Tokenizer
 
 from decoding import read_body
 from load_generator import Asked
@@ -115,7 +116,11 @@ class Peer:
 def make_package(folder: Path, out: Path) -> int:
     """Write our package of 8 bits, and return its bytes."""
     body = read_body(folder)
-    made = stored_bits.store(body, 8)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    asked = [f"{TURN[0]}{text}{TURN[1]}" for (text, *_) in prompts_of(64, -1)]
+    pieces = [tokenizer.encode(text, add_special_tokens=False).ids for text in asked]
+    made = stored_bits.store(body, 8, pieces=pieces)
+    assert made is not None
     settings = {
         **made.settings,
         "prompt": [{"text": TURN[0]}, {"input": "text"}, {"text": TURN[1]}],

@@ -11,22 +11,28 @@ import numpy as np
 import onnx
 import pytest
 import tiny_decoder as tiny
+from tokenizers import Tokenizer
 
 from modelwright import kinds
 from modelwright.core.messages import PackageError, ProjectError
 from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
+from modelwright.kinds.dialogue.value import DialogueTurn
 from modelwright.learners.contract.compression import read
-from modelwright.learners.exporting.decoder import stored_bits
+from modelwright.learners.contract.source import Rows
+from modelwright.learners.exporting.decoder import equal_channels, stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.learners.exporting.decoder.decoder_graph import written
+from modelwright.learners.generate import prompt_pieces, spaced_pieces
 from modelwright.learners.generate.export import GenerateExport
+from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.driver import needs_company
+from modelwright.storage.formats.examples import Examples
 
 CONTEXT = 64
 LLAMA3 = {
@@ -39,20 +45,27 @@ LLAMA3 = {
 }
 
 
+def _body(shape: DecoderShape, tensors: Any) -> Body:
+    model, weights = written(shape, tensors, CONTEXT)
+    signature = Signature.parse("f(a: text) -> b: text")
+    return Body(signature, "decode", {"model": model}, {}, {"weights.bin": weights})
+
+
+def _opened(body: Body) -> CachedGraph:
+    settings = parsed({"context": CONTEXT, "ends": [], "prompt": [{"text": "a"}], "chunk": 8, "slots": 3})
+    return CachedGraph(open_session(body.graphs["model"], 1, "model.onnx", body.files), settings)
+
+
 def _graph(
     shape: DecoderShape, tensors: Any, bits: int | None = None, *, blocks: bool = False
 ) -> CachedGraph:
-    model, weights = written(shape, tensors, CONTEXT)
-    body = Body(
-        Signature.parse("f(a: text) -> b: text"), "decode", {"model": model}, {}, {"weights.bin": weights}
-    )
+    body = _body(shape, tensors)
     if bits is not None:
         stored = stored_bits.store(body, bits, blocks=blocks)  # type: ignore[arg-type]
         assert stored is not None
         assert stored_bits.store(stored, bits) is None  # type: ignore[arg-type]
         body = stored
-    settings = parsed({"context": CONTEXT, "ends": [], "prompt": [{"text": "a"}], "chunk": 8, "slots": 3})
-    return CachedGraph(open_session(body.graphs["model"], 1, "model.onnx", body.files), settings)
+    return _opened(body)
 
 
 def _logits(graph: CachedGraph, ids: list[int]) -> np.ndarray:
@@ -101,32 +114,156 @@ def test_fewer_bits_stay_near(bits: int, blocks: bool, most: float) -> None:
     assert 0 < np.sqrt(np.square(off).mean()) < most * np.sqrt(np.square(exact).mean())
 
 
-def test_blocks_lose_less_than_whole_rows() -> None:
-    shape, tensors = DecoderShape.of(tiny.config(100)), dict(tiny.tensors(100))
-    for name, values in tiny.tensors(100).items():
+def _with_odd_channels(words: int = 100) -> dict[str, np.ndarray]:
+    """Return weights of which one channel of 16 is far larger than the others and weighs less, as learned ones are."""
+    odd = np.where(np.arange(tiny.HIDDEN) % 16, 1.0, 40.0).astype(np.float32)
+    found = dict(tiny.tensors(words))
+    for name, values in found.items():
         if name.endswith("up_proj.weight"):
-            # one channel of 16 is far larger than the others, as learned ones are
-            tensors[name] = values * np.where(np.arange(len(values)) % 16, 1.0, 40.0)[:, None]
+            found[name] = values * odd[:, None]
+        elif name.endswith("down_proj.weight"):
+            found[name] = values / odd
+    return found
+
+
+def test_blocks_lose_less_than_whole_rows_and_alike_channels_less_than_odd_ones() -> None:
+    shape, tensors = DecoderShape.of(tiny.config(100)), _with_odd_channels()
     ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
-    exact = _logits(_graph(shape, tensors), ids)
-    rows, blocks = (
-        np.square(_logits(_graph(shape, tensors, 8, blocks=one), ids) - exact).mean() for one in (False, True)
+    body = _body(shape, tensors)
+    exact = _logits(_opened(body), ids)
+    others = np.random.default_rng(2).integers(0, 100, (4, 20)).tolist()
+    lost = {}
+    for name, more in (("rows", {}), ("blocks", {"blocks": True}), ("alike", {"pieces": others})):
+        stored = stored_bits.store(body, 8, **more)  # type: ignore[arg-type]
+        assert stored is not None
+        lost[name] = np.square(_logits(_opened(stored), ids) - exact).mean()
+    assert lost["alike"] < 0.7 * lost["rows"]
+    assert lost["blocks"] < lost["rows"]
+
+
+@pytest.mark.parametrize(
+    ("family", "more"),
+    [
+        ("llama", {}),
+        ("llama", {"tie_word_embeddings": False}),
+        ("llama", {"mlp_bias": True}),  # rows of a matrix are divided with what is added to them
+    ],
+)
+def test_channels_are_made_alike_without_a_change_of_what_is_computed(
+    family: str, more: dict[str, Any]
+) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    given = {**tiny.config(100), **more}
+    given.pop("model_type")
+    torch.manual_seed(0)
+    peer = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **given)).eval()
+    with torch.no_grad():
+        for name, weight in peer.named_parameters():
+            weight.normal_(1.0 if "norm" in name else 0.0, 0.2)
+            if "up_proj" in name:
+                weight[::16] *= 40.0
+    body = _body(
+        DecoderShape.of(given | {"model_type": family}), {n: v.numpy() for n, v in peer.state_dict().items()}
     )
-    assert blocks < rows
+    ids = np.random.default_rng(1).integers(0, 100, 30).tolist()
+    exact = _logits(_opened(body), ids)
+    model = onnx.load_from_string(bytes(body.graphs["model"]))
+    weights = {one.name: one for one in model.graph.initializer}
+    file = bytes(body.files["weights.bin"])
+
+    def values(name: str) -> np.ndarray:
+        place = {one.key: one.value for one in weights[name].external_data}
+        if not place:
+            return onnx.numpy_helper.to_array(weights[name])
+        begin, length = int(place["offset"]), int(place["length"])
+        return np.frombuffer(file[begin : begin + length], np.float32).reshape(tuple(weights[name].dims))
+
+    products = [
+        one
+        for one in model.graph.node
+        if one.input[1:2] and one.input[1].endswith(("both.weight", "down.weight", "table", "head"))
+    ]
+    found = equal_channels.factors(model, products, values, body.files, [ids[:20], ids[5:]], 1)
+    assert max(factor.max() / factor.min() for factor in found.values()) > 4
+    for name, factor in found.items():
+        weights[name].CopyFrom(onnx.numpy_helper.from_array(values(name) * factor, name))
+    looked = next(node for node in model.graph.node if node.output[0] == "words")
+    if (table := found.get(looked.input[0])) is not None:
+        model.graph.initializer.append(onnx.numpy_helper.from_array(1 / table.reshape(-1), "divided"))
+        place = list(model.graph.node).index(looked)
+        looked.output[0] = "looked"
+        model.graph.node.insert(place + 1, onnx.helper.make_node("Mul", ["looked", "divided"], ["words"]))
+    alike = replace(body, graphs={"model": model.SerializeToString()})
+    assert np.abs(_logits(_opened(alike), ids) - exact).max() < 1e-4 * np.abs(exact).max()
 
 
-def test_a_decoder_has_forms_of_8_and_of_4_bits_and_no_others() -> None:
-    model, weights = written(DecoderShape.of(tiny.config(100)), tiny.tensors(100), CONTEXT)
-    signature = Signature.parse("f(a: text) -> b: text")
-    body = Body(signature, "decode", {"model": model}, {}, {"weights.bin": weights})
-    compressor = GenerateExport().compressor(body, dict)  # type: ignore[arg-type]  # rows are not read
+def _chat(folder: Path) -> Body:
+    """Return the body of a dialogue's decoder."""
+    weights = DecoderWeights.read(tiny.brought(folder / "weights"))
+    states = {
+        "messages": kinds.arrays("dialogue").fit([], form=Form.PROMPT),
+        "reply": kinds.arrays("text").fit([], role=Role.OUTPUT),
+    }
+    return decoder_body(
+        tiny.ASK,
+        states,
+        weights.tensors,
+        weights.config,
+        weights.tokenizer,
+        prompt_pieces.pieces(tiny.ASK, weights.template),
+        weights.ends,
+        context=CONTEXT,
+    )
+
+
+def test_channels_are_made_alike_by_what_the_training_rows_give(tmp_path: Path) -> None:
+    body = _chat(tmp_path)
+    odd = Examples(["a", "b"], {"messages": [(DialogueTurn("tool", "4"),)] * 2, "reply": ["It is 4.", None]})
+
+    def stored(rows: Examples) -> Body:
+        made = GenerateExport().compressor(body, lambda: Rows(rows)).made(read("int8"))
+        assert isinstance(made, Body)
+        return made
+
+    found = spaced_pieces.pieces(body, tiny.asked(500))
+    assert 1000 < sum(map(len, found)) < 3000
+    assert max(map(len, found)) <= CONTEXT
+    written = Tokenizer.from_str(bytes(body.files["tokenizer.json"]).decode()).decode(
+        found[0], skip_special_tokens=False
+    )
+    assert "How much is 0 and 0?<|im_end|>\n<|im_start|>assistant\nIt is 0." in written
+    assert stored(tiny.asked(20)) == stored(tiny.asked(20)) != stored(tiny.asked(20, "这是 {}。"))
+    # without a row that has a prompt, channels stay as they are
+    assert spaced_pieces.pieces(body, odd) == spaced_pieces.pieces(body, tiny.asked(0)) == []
+    assert stored(odd) == stored_bits.store(body, 8)
+
+
+def test_a_row_of_zeros_stays_one_in_bytes() -> None:
+    tensors = dict(tiny.tensors(100))
+    tensors["model.embed_tokens.weight"] = (
+        tensors["model.embed_tokens.weight"] * (np.arange(100) != 7)[:, None]
+    )
+    graph = _graph(DecoderShape.of(tiny.config(100)), tensors, 8)
+    alone = graph.run(0, np.array([[7]]), [1], [0]).copy()
+    assert not alone.any()
+    beside = graph.run(0, np.array([[5], [7], [9]]), [1, 1, 1], [0, 1, 2])
+    assert beside[0].any()
+    assert beside[2].any()
+    assert not beside[1].any()
+
+
+def test_a_decoder_has_forms_of_8_and_of_4_bits_and_no_others(tmp_path: Path) -> None:
+    body = _chat(tmp_path)
+    compressor = GenerateExport().compressor(body, lambda: Rows(tiny.asked(20)))
     layers = tiny.config(100)["num_hidden_layers"]
-    for name, whole, most in (("int8-blocks", 0, 0.5), ("int8", 2 * layers, 0.5), ("int4", 0, 0.4)):
+    for name, whole, most in (("int8-blocks", 0, 0.5), ("int8", 2 * layers + 1, 0.5), ("int4", 0, 0.4)):
         made = compressor.made(read(name))
         assert isinstance(made, Body)
         nodes = onnx.load_from_string(bytes(made.graphs["model"])).graph.node
         assert sum(node.op_type == "MatMulIntegerToFloat" for node in nodes) == whole
-        assert len(made.files["weights.bin"]) < most * len(weights)
+        assert len(made.files["weights.bin"]) < most * len(body.files["weights.bin"])
     assert compressor.made(read({"form": "int4", "block": 64})) is None
     assert compressor.made(read(["int8", "int4"])) is compressor.made(read("prune")) is None
     assert [*compressor.offers, *compressor.otherwise] == [read("int8"), read("int8-blocks")]

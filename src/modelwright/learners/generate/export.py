@@ -19,7 +19,7 @@ from modelwright.learners.contract.compression import (
 from modelwright.learners.contract.export import Compressor, Export
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.exporting.decoder import decoder_body, stored_bits
-from modelwright.learners.generate import answer_schemas, prompt_pieces
+from modelwright.learners.generate import answer_schemas, prompt_pieces, spaced_pieces
 from modelwright.learners.generate.spec import GenerateOptions
 from modelwright.learners.generate.weights_folder import OPTIONS, DecoderWeights
 from modelwright.package.body import Body
@@ -58,15 +58,16 @@ class GenerateExport(Export):
 
     def compressor(self, body: Body, rows: Callable[[], Rows]) -> Compressor:
         """Return what stores the weights in fewer bits."""
-        return _StoredForms(body)
+        return _StoredForms(body, rows)
 
 
 @final
 class _StoredForms(Compressor):
     """A decoder's weights in 8 bits, in blocks of 8 where that loses too much, or in 4."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, rows: Callable[[], Rows]) -> None:
         self._body = body
+        self._rows = rows
 
     @property
     def otherwise(self) -> Sequence[Sequence[FormChoice]]:
@@ -76,9 +77,14 @@ class _StoredForms(Compressor):
     def made(self, chosen: Sequence[FormChoice]) -> Body | Phrase | None:
         """Return the body in one of these forms."""
         makers: dict[str, Callable[[], Body | None]] = {
-            shown([Int8Choice()]): lambda: stored_bits.store(self._body, 8),
+            shown([Int8Choice()]): self._whole_bytes,
             shown([Int8BlocksChoice()]): lambda: stored_bits.store(self._body, 8, blocks=True),
             shown([Int4Choice()]): lambda: stored_bits.store(self._body, 4),
         }
         make = makers.get(shown(chosen))
         return None if make is None else make()
+
+    def _whole_bytes(self) -> Body | None:
+        """Return the body in 8 bits, its channels made alike by what the training rows give."""
+        pieces = spaced_pieces.pieces(self._body, self._rows().train)
+        return stored_bits.store(self._body, 8, pieces=pieces)

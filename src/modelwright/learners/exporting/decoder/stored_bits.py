@@ -10,7 +10,7 @@ scale for each row of a matrix and of what it is multiplied with, unless `blocks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -20,17 +20,18 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from modelwright.learners.exporting import int8
+from modelwright.learners.exporting.decoder import equal_channels
 from modelwright.learners.exporting.decoder.external_weights import FILE, ExternalWeights
 from modelwright.package import content
 from modelwright.package.body import Body
 
 Bits = Literal[4, 8]
-_RUNTIME, _PRODUCT = "com.microsoft", "MatMulNBits"
+_RUNTIME, _PRODUCT, _PRODUCT_OF_ROWS = "com.microsoft", "MatMulNBits", "MatMulIntegerToFloat"
 _BLOCK = 32  # weights that share a scale
 _LONGER_BLOCK = 64  # in 8 bits, where it fills a row: a twentieth less to read
 # `accuracy_level`: what is multiplied with is rounded to 8 bits; without it the runtime is 4 to 30 times slower
 _INT8 = 4
-# In whole bytes: most of the weights. Queries and keys lose the most by it, so theirs stay in blocks.
+# In whole bytes, beside the head. What attention reads and gives is narrower: there the nodes cost what they bring.
 _BY_ROWS = ("both.weight", "down.weight")
 _LEVELS, _ZERO = 127, 128  # bytes are unsigned: of signed ones AVX2 adds pairs in 16 bits, which can saturate
 # Of a mixed form, what stays in 8 bits: it is small, and costs the most when it is rounded (as llama.cpp mixes them).
@@ -39,22 +40,28 @@ _FINER = ("qkv.weight", "down.weight")
 _SHRUNK = (0.95, 0.9, 0.85, 0.8)
 
 
-def store(body: Body, bits: Bits, *, blocks: bool = False) -> Body | None:
+def store(
+    body: Body, bits: Bits, *, blocks: bool = False, pieces: Sequence[Sequence[int]] = (), threads: int = 1
+) -> Body | None:
     """Return the body with its matrices in 8 bits, or in 4 but for its table and the finer ones; None if they are.
 
     Words and head share one table of 8 bits where they shared one before. blocks: all of 8 bits in blocks, which is
-    nearer to the exact weights, and slower where several tokens are read at once.
+    nearer to the exact weights, and slower where several tokens are read at once. pieces: tokens that follow each other
+    as the decoder will read them, by which channels are made alike before they are rounded; without any they stay as
+    they are, and more is lost. In blocks they always stay.
     """
     model = onnx.load_from_string(content.whole(body.graphs["model"]))
-    if any(node.op_type == _PRODUCT for node in model.graph.node):
+    if any(node.op_type in (_PRODUCT, _PRODUCT_OF_ROWS) for node in model.graph.node):
         return None
-    given = {one.name: one for one in model.graph.initializer}
-    file = content.view(body.files[FILE]) if FILE in body.files else b""
-    stored = _Stored(given, file)
-    by_rows = () if blocks or bits == 4 else _BY_ROWS
-    nodes = [made for node in model.graph.node for made in stored.node(node, bits, by_rows)]
+    stored = _Stored(body, model)
+    by_rows = [] if blocks or bits == 4 else [node for node in model.graph.node if _may_be_by_rows(node)]
+    stored.by_rows = {node.input[1] for node in by_rows}
+    if by_rows and pieces:
+        stored.factors = equal_channels.factors(model, by_rows, stored.values, body.files, pieces, threads)
+    nodes = [made for node in model.graph.node for made in stored.node(node, bits)]
+    given = {one.name for one in model.graph.initializer}
     used = {name for node in nodes for name in node.input}
-    for name in sorted(used & given.keys()):
+    for name in sorted(used & given):
         stored.weights.add(name, stored.values(name))
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(nodes)
@@ -66,13 +73,20 @@ def store(body: Body, bits: Bits, *, blocks: bool = False) -> Body | None:
 class _Stored:
     """Writes nodes anew, and the weights that they then have."""
 
-    def __init__(self, given: Mapping[str, TensorProto], file: bytes | memoryview) -> None:
+    def __init__(self, body: Body, model: onnx.ModelProto) -> None:
         self.weights = ExternalWeights()
         self.done: set[str] = set()
-        self._given = given
-        self._file = file
+        self.by_rows: set[str] = set()  # matrices that are whole bytes
+        self.factors: Mapping[str, NDArray[np.float32]] = {}
+        self._given = {one.name: one for one in model.graph.initializer}
+        self._file = content.view(body.files[FILE]) if FILE in body.files else b""
 
     def values(self, name: str) -> NDArray[np.float32]:
+        """Return the values of a tensor, times its factors."""
+        found = self._read(name)
+        return found * self.factors[name] if name in self.factors else found
+
+    def _read(self, name: str) -> NDArray[np.float32]:
         """Return the values of a tensor, in whichever file they lie."""
         tensor = self._given[name]
         if tensor.data_location != TensorProto.EXTERNAL:
@@ -82,18 +96,17 @@ class _Stored:
         dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
         return np.frombuffer(self._file[begin : begin + length], dtype=dtype).reshape(tuple(tensor.dims))
 
-    def node(self, node: onnx.NodeProto, bits: Bits, by_rows: tuple[str, ...]) -> list[onnx.NodeProto]:
-        """Return what stands for a node: itself, where it has no matrix of float32. by_rows: ends of names."""
+    def node(self, node: onnx.NodeProto, bits: Bits) -> list[onnx.NodeProto]:
+        """Return what stands for a node: itself, where it has no matrix of float32."""
         if node.op_type == "MatMul" and self._is_matrix(node.input[1]):
             name = node.input[1]
-            if name.endswith(by_rows):
-                return self._product_of_rows(node, name)
             fine = bits == 8 or name.endswith(_FINER)
-            return [self._product(node, name, self.values(name).T, 8 if fine else 4)]
+            return self._product(node, name, self.values(name).T, 8 if fine else 4)
         if node.op_type == "Gemm" and self._is_matrix(node.input[1]):
-            return [self._product(node, node.input[1], self.values(node.input[1]), 8)]
+            return self._product(node, node.input[1], self.values(node.input[1]), 8)
         if node.op_type == "Gather" and self._is_matrix(node.input[0]):
-            return self._words(node, node.input[0])
+            name = node.input[0]
+            return self._words_of_columns(node, name) if name in self.by_rows else self._words(node, name)
         return [node]
 
     def _is_matrix(self, name: str) -> bool:
@@ -112,10 +125,13 @@ class _Stored:
 
     def _product(
         self, node: onnx.NodeProto, name: str, values: NDArray[np.float32], bits: Bits
-    ) -> onnx.NodeProto:
+    ) -> list[onnx.NodeProto]:
+        """Return a product with a matrix (out, in)."""
+        if name in self.by_rows:
+            return self._product_of_rows(node, name, values)
         out, width = values.shape
         steps, scales = self._kept(name, values, bits)
-        return helper.make_node(
+        made = helper.make_node(
             _PRODUCT,
             [node.input[0], steps, scales],
             list(node.output),
@@ -127,16 +143,24 @@ class _Stored:
             block_size=_block(width, bits),
             accuracy_level=_INT8,
         )
+        return [made]
 
-    def _product_of_rows(self, node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
-        """Return y = (x / m) · W · m in bytes, m the largest of each row of x: what is beside it changes nothing."""
-        values = self.values(name)  # (in, out)
+    def _kept_by_rows(self, name: str, values: NDArray[np.float32]) -> tuple[str, str]:
+        """Keep a matrix (out, in) in bytes (in, out), once; return the names of its steps and of its scales, (out,)."""
         steps, scales = f"{name}.steps", f"{name}.scales"
-        rounded, scale = int8.rounded(values.T, _LEVELS)  # (out, in), (out,)
-        self.weights.add(steps, np.ascontiguousarray((rounded.T + _ZERO).astype(np.uint8)))
-        self.weights.add(scales, scale)
+        if name not in self.done:
+            self.done.add(name)
+            rounded, scale = int8.rounded(values, _LEVELS)
+            self.weights.add(steps, np.ascontiguousarray((rounded.T + _ZERO).astype(np.uint8)))
+            self.weights.add(scales, scale)
+        return steps, scales
+
+    def _product_of_rows(
+        self, node: onnx.NodeProto, name: str, values: NDArray[np.float32]
+    ) -> list[onnx.NodeProto]:
+        """Return y = (x / m) · W · m in bytes, m the largest of each row of x: what is beside it changes nothing."""
+        steps, scales = self._kept_by_rows(name, values)
         last = self._constant("rows.last", np.array([-1], dtype=np.int64))
-        tiny = self._constant("rows.tiny", np.array(1e-12, dtype=np.float32))  # a row of zeros stays one
         step = self._constant("rows.step", np.array(1 / _LEVELS, dtype=np.float32))
         zero = self._constant("rows.zero", np.array(_ZERO, dtype=np.uint8))
         given, out = node.input[0], node.output[0]
@@ -144,12 +168,11 @@ class _Stored:
         make = helper.make_node
         return [
             make("Abs", [given], [size]),
-            make("ReduceMax", [size, last], [f"{out}.largest"], keepdims=1),
-            make("Max", [f"{out}.largest", tiny], [most]),
-            make("Div", [given, most], [share]),
+            make("ReduceMax", [size, last], [most], keepdims=1),
+            make("Div", [given, most], [share]),  # of a row of zeros no number, thus any bytes, times m = 0
             make("QuantizeLinear", [share, step, zero], [whole]),
             make(
-                "MatMulIntegerToFloat",
+                _PRODUCT_OF_ROWS,
                 [whole, steps, step, scales, zero, zero],
                 [f"{out}.scaled"],
                 name=node.name,
@@ -187,6 +210,35 @@ class _Stored:
         ]
         nodes.append(make("Reshape", ["words.scaled", flat], ["words.filled"]))
         return [*nodes, make("Slice", ["words.filled", *ends, last], [out])]
+
+    def _words_of_columns(self, node: onnx.NodeProto, name: str) -> list[onnx.NodeProto]:
+        """Return the nodes that look tokens up in the head's bytes (width, words), and divide by its factors."""
+        steps, scales = self._kept_by_rows(name, self.values(name))
+        ids, out = node.input[1], node.output[0]
+        zero = self.weights.add("words.zero", np.array(_ZERO, dtype=np.float32))
+        last = self.weights.add("words.last", np.array([-1], dtype=np.int64))
+        make = helper.make_node
+        nodes = [
+            make("Gather", [steps, ids], ["words.columns"], axis=1),  # (width, n, t)
+            make("Transpose", ["words.columns"], ["words.steps"], perm=[1, 2, 0]),
+            make("Cast", ["words.steps"], ["words.whole"], to=TensorProto.FLOAT),
+            make("Sub", ["words.whole", zero], ["words.centred"]),
+            make("Gather", [scales, ids], ["words.scale"]),  # (n, t)
+            make("Unsqueeze", ["words.scale", last], ["words.each"]),
+        ]
+        if name not in self.factors:
+            return [*nodes, make("Mul", ["words.centred", "words.each"], [out])]
+        factor = self.weights.add("words.factor", (1 / self.factors[name]).reshape(-1))
+        return [
+            *nodes,
+            make("Mul", ["words.centred", "words.each"], ["words.scaled"]),
+            make("Mul", ["words.scaled", factor], [out]),
+        ]
+
+
+def _may_be_by_rows(node: onnx.NodeProto) -> bool:
+    """Tell whether a node is a product whose matrix may be whole bytes: most of the weights, and the head."""
+    return node.op_type == "Gemm" or (node.op_type == "MatMul" and node.input[1].endswith(_BY_ROWS))
 
 
 def _block(width: int, bits: Bits) -> int:
