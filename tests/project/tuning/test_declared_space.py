@@ -9,6 +9,7 @@ from modelwright.core.messages import ProjectError
 from modelwright.project.declaration import project_file
 from modelwright.project.declaration.project_file import from_mapping
 from modelwright.project.tuning.declared_space import declared_space
+from modelwright.project.tuning.search_plan import search_plan
 from modelwright.stages.tune.axes import Axis, Space, settings_of
 
 YAML = """\
@@ -191,3 +192,20 @@ def test_a_value_is_checked_without_asking_every_kind_of_every_input(monkeypatch
     from_mapping({"function": f"f({inputs}) -> b: category", "data": {"source": "rows.csv"}})
     others = sum(count for name, count in asked.items() if name not in {"number", "category"})
     assert others < 300, asked
+
+
+@pytest.mark.parametrize("model", [{}, {"learner": "distil"}])
+def test_what_a_student_is_taught_by_may_be_searched_beside_other_learners(model):
+    names = ["distil"] if model else ["distil", "trees"]
+    space = {"model.from": ["a", "b"], "model.width": [32, 64]}
+    opened = project_file.from_mapping(
+        {
+            "function": "grade(income: number, job: category) -> risk: category",
+            "model": model,
+            "tune": {"space": space if model else {"model.learner": names, **space}},
+        }
+    )
+    read = [one.file.model for one in search_plan(opened, opened.signature, names).variants]
+    # of each teacher the package is read, and of no learner but the student
+    expected = [("distil", "a"), ("distil", "b"), *((name, None) for name in names[1:])]
+    assert [(one.learner, one.options.get("from")) for one in read] == expected

@@ -13,6 +13,7 @@ from modelwright import kinds, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
 from modelwright.core.json_types import JsonLike
+from modelwright.core.progress import Progress
 from modelwright.core.signature import Field
 from modelwright.kinds.contract.common import Array
 from modelwright.kinds.outputs import family
@@ -52,6 +53,7 @@ def indexed(
     vectors: PassageVectors | None,
     validation: Mapping[str, Sequence[object]],
     threads: int,
+    progress: Progress,
 ) -> Body:
     """Return a body that chooses from a corpus; vectors: of the passages that differ, in their order."""
     passages, places = corpus.distinct()
@@ -59,7 +61,7 @@ def indexed(
     kind = kinds.arrays(output.kind)
     settings: dict[str, JsonLike] = {"passages": len(passages)}
     files: dict[str, Content] = {
-        **lexical_index.build(passages).files(),
+        **lexical_index.build(passages, progress).files(),
         **passage_texts.text_files(passages),
     }
     if vectors is not None:

@@ -39,7 +39,7 @@ class LexicalExport(Export):
         cache: Path | None = None,
     ) -> Body:
         """Return the body with the passages, searched by their words."""
-        return indexed_body.indexed(body, corpus, None, validation, threads)
+        return indexed_body.indexed(body, corpus, None, validation, threads, progress)
 
     def answered(self, body: Body, predicted: Predicted, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return what the index finds."""

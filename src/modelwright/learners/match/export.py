@@ -116,7 +116,7 @@ class MatchExport(Export):
         if search == "clusters" or (search == "auto" and len(vectors) >= MANY):
             clusters = clustered_index.built(vectors)
         found = _written(vectors, clusters, out, eight_bits=how == "int8")
-        return indexed_body.indexed(body, corpus, found, validation, threads)
+        return indexed_body.indexed(body, corpus, found, validation, threads, progress)
 
     def answered(self, body: Body, predicted: Predicted, inputs: Mapping[str, Sequence[object]]) -> Predicted:
         """Return what the index finds with the vectors of the network; of two texts, what the network says."""

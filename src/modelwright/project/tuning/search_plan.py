@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from pydantic import JsonValue
 
@@ -148,15 +149,24 @@ def _budget(seconds: float) -> str:
 
 
 def _variants(opened: Opened, space: Space) -> Sequence[Opened]:
-    """Return the project with each learner, and each pretrained weights, that may be drawn."""
-    weights = next((axis.values for axis in space.axes if axis.key == "model.pretrained"), None)
-    named = [[setting_of(LEARNER, name)] for name in space.learners] or [[]]
-    settings = [
-        [*learner, *([] if weights is None else [setting_of("model.pretrained", one)])]
-        for learner in named
-        for one in weights or (None,)
-    ]
+    """Return the project with each learner, and with each name of weights or of what it brings, that may be drawn."""
+    settings = []
+    for learner, axes in space.branches():
+        first = [] if learner is None else [setting_of(LEARNER, learner)]
+        named = learner or opened.file.model.learner
+        brings = named is not None and learners.bring(named) is not None
+        names = [
+            [setting_of(axis.key, one) for one in axis.values]
+            for axis in axes
+            if axis.values is not None and (axis.key == "model.pretrained" or (brings and _is_of_names(axis)))
+        ]
+        settings += [[*first, *more] for more in product(*names)]
     return [opened.changed(one) for one in settings if one]
+
+
+def _is_of_names(axis: Axis) -> bool:
+    """Tell whether an axis may name files, such as the package of a teacher."""
+    return axis.key.startswith("model.") and any(isinstance(one, str) for one in axis.values or ())
 
 
 def trial_bounds(opened: Opened, planned: SearchPlan, machine: Machine) -> TrialBounds:

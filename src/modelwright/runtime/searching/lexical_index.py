@@ -17,9 +17,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from modelwright.core.messages import Phrase
+from modelwright.core.progress import Progress, Silent
 from modelwright.runtime.searching.ranked_places import Places, Scores, above_nothing
 from modelwright.runtime.searching.search_terms import terms
 
+_SHOWN = 1000  # passages between two signs of progress
 K1, B = 1.2, 0.75  # of the paper's section 3.5: what does well on most collections
 TERMS, STARTS, PLACES, WEIGHTS = (
     "lexical/terms.txt",
@@ -103,17 +106,20 @@ class LexicalIndex:
         return cls(words, starts, places, weights, passages)
 
 
-def build(passages: Sequence[str]) -> LexicalIndex:
+def build(passages: Sequence[str], progress: Progress | None = None) -> LexicalIndex:
     """Return the index of passages, whose places are their order."""
     postings: dict[str, tuple[list[int], list[int]]] = {}
     lengths = np.zeros(len(passages), dtype=np.float64)
-    for place, passage in enumerate(passages):
-        counts = Counter(terms(passage))
-        lengths[place] = counts.total()
-        for word, count in counts.items():
-            where, often = postings.setdefault(word, ([], []))
-            where.append(place)
-            often.append(count)
+    with (progress or Silent()).task(str(Phrase("work.indexing-words")), len(passages)) as task:
+        for place, passage in enumerate(passages):
+            counts = Counter(terms(passage))
+            lengths[place] = counts.total()
+            for word, count in counts.items():
+                where, often = postings.setdefault(word, ([], []))
+                where.append(place)
+                often.append(count)
+            if place % _SHOWN == _SHOWN - 1:
+                task.advance(_SHOWN)
     words = sorted(postings)
     # (N,): what the length of a passage adds to the denominator
     normal = K1 * (1 - B + B * lengths / max(float(lengths.mean()) if len(lengths) else 0.0, 1.0))

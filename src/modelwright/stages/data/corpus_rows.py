@@ -88,9 +88,9 @@ def read_corpus(
                 for raw_id, *texts in zip(*(chunk[one].to_list() for one in columns), strict=True):
                     row += 1
                     found.add(raw_id, texts, str(Phrase("place.row", file=table.name, row=row)))
+                task.advance(len(chunk))
             if not config.corpus.passage and _TITLE in table.columns:
                 found.titled.append((table.name, columns[1]))
-            task.advance(note=f"{len(found.ids):,}")
     _require(found, config)
     corpus = Corpus(found.ids, found.passages)
     return corpus, tuple(_notices(found, corpus))
