@@ -185,7 +185,7 @@ def test_channels_are_made_alike_without_a_change_of_what_is_computed(
         for one in model.graph.node
         if one.input[1:2] and one.input[1].endswith(("both.weight", "down.weight", "table", "head"))
     ]
-    found = equal_channels.factors(model, products, values, body.files, [ids[:20], ids[5:]], 1)
+    found = equal_channels.factors(model, products, values, body.files, [ids[:20], ids[5:]])
     assert max(factor.max() / factor.min() for factor in found.values()) > 4
     for name, factor in found.items():
         weights[name].CopyFrom(onnx.numpy_helper.from_array(values(name) * factor, name))

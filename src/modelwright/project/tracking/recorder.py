@@ -81,9 +81,8 @@ def _within(seconds: float) -> Iterator[None]:
         raise _LateError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(
-        signal.ITIMER_REAL, seconds, 1.0
-    )  # again each second, where something took it for its own
+    # again each second, where something took it for its own
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     except Exception as error:

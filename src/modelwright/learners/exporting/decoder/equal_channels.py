@@ -30,10 +30,8 @@ Values = Callable[[str], NDArray[np.float32]]
 _TO_WEIGHTS = 0.65  # a: how much of the difference goes to the weights
 _LEAST = 1e-5  # of a channel that is always zero, and of one without weights
 _STEPS = 8  # from one power of two to the next: that another processor adds in another order changes no s
-_NORMS = {
-    "SimplifiedLayerNormalization": 1,
-    "SkipSimplifiedLayerNormalization": 2,
-}  # where each has its weights
+# where each has its weights
+_NORMS = {"SimplifiedLayerNormalization": 1, "SkipSimplifiedLayerNormalization": 2}
 _PAST = "past."
 _STATISTICS = ("largest", "squares")  # over the tokens, of each channel
 _PRODUCTS = {"MatMul": 0, "Gemm": 1}  # the axis of the channels in the matrix
@@ -45,7 +43,6 @@ def factors(
     values: Values,
     files: Mapping[str, Content],
     pieces: Sequence[Sequence[int]],
-    threads: int,
 ) -> dict[str, Channels]:
     """Return by name what tensors are multiplied with so that the graph computes the same, its channels more alike.
 
@@ -55,7 +52,7 @@ def factors(
     that are looked up have to be divided.
     """
     found = _Factors(model, values)
-    sizes = _sizes(model, products, files, pieces, threads)
+    sizes = _sizes(model, products, files, pieces)
     # first those whose channels are rows of another matrix: they change what its channels weigh
     for product in sorted(products, key=lambda one: found.source(one).op_type in _NORMS):
         found.settle(product, sizes[product.input[0]])
@@ -118,12 +115,11 @@ def _sizes(
     products: Sequence[onnx.NodeProto],
     files: Mapping[str, Content],
     pieces: Sequence[Sequence[int]],
-    threads: int,
 ) -> dict[str, Channels]:
     """Return how large the channels are that products read of these tokens, (channels,), by what is read."""
     read = {one.input[0]: 3 if one.op_type == "MatMul" else 2 for one in products}
     graph = _measuring(model, read, max(map(len, pieces)))
-    session = open_session(graph.SerializeToString(), threads, "model.onnx", files)
+    session = open_session(graph.SerializeToString(), 1, "model.onnx", files)
     empty = {
         one.name: np.zeros((1, *one.shape[1:]), dtype=np.float32)
         for one in session.get_inputs()

@@ -41,7 +41,7 @@ _SHRUNK = (0.95, 0.9, 0.85, 0.8)
 
 
 def store(
-    body: Body, bits: Bits, *, blocks: bool = False, pieces: Sequence[Sequence[int]] = (), threads: int = 1
+    body: Body, bits: Bits, *, blocks: bool = False, pieces: Sequence[Sequence[int]] = ()
 ) -> Body | None:
     """Return the body with its matrices in 8 bits, or in 4 but for its table and the finer ones; None if they are.
 
@@ -57,7 +57,7 @@ def store(
     by_rows = [] if blocks or bits == 4 else [node for node in model.graph.node if _may_be_by_rows(node)]
     stored.by_rows = {node.input[1] for node in by_rows}
     if by_rows and pieces:
-        stored.factors = equal_channels.factors(model, by_rows, stored.values, body.files, pieces, threads)
+        stored.factors = equal_channels.factors(model, by_rows, stored.values, body.files, pieces)
     nodes = [made for node in model.graph.node for made in stored.node(node, bits)]
     given = {one.name for one in model.graph.initializer}
     used = {name for node in nodes for name in node.input}
