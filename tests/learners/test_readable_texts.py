@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,28 @@ def test_what_cannot_be_read_is_said_with_what_can() -> None:
     assert notice.as_json()["column"] == "a"
     assert "linear" in notice.next_step
     assert found.unread > REFUSED
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "f(a: text) -> y: category",
+        "f(a: text) -> y: spans",
+        "f(a: text, b: text) -> y: span?",
+        "f(a: text) -> y: choice",
+        "f(a: text, photo: image) -> y: category",
+        "f(a: text, b: text) -> y: boolean",
+    ],
+)
+def test_a_learner_is_proposed_where_it_takes_the_signature(signature: str) -> None:
+    stated = Signature.parse(signature)
+    columns = {"a": ["今天天气怎么样", "x" * 9000] * 20, "b": ["我想买票"] * 40}
+    proposed = set()
+    for found in readable_texts.of_weights(stated, columns, dict.fromkeys(columns, folder()), None):
+        for notice in found.notices():
+            proposed |= set(re.findall(r"learner: (\w+)", notice.next_step))
+    known = [name for name in ("linear", "lexical") if learners.spec(name).refuses(stated) is None]
+    assert proposed == set(known)
 
 
 def test_texts_that_are_read_whole_say_nothing() -> None:

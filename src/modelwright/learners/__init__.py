@@ -17,6 +17,7 @@ from typing import Any
 
 from modelwright.core.plugins import Plugins
 from modelwright.core.signature import Signature
+from modelwright.kinds.contract.common import Form
 from modelwright.learners import brief_waits
 from modelwright.learners.contract.bring import Bring
 from modelwright.learners.contract.export import Export
@@ -26,6 +27,7 @@ from modelwright.learners.contract.spec import Spec
 brief_waits.prepare(os.environ)  # here, for nothing below this package has loaded OpenMP yet
 
 _PLUGINS = Plugins("modelwright.learners", marker="spec")
+_ENCODED = frozenset({Form.TOKENS, Form.LOCATED})  # texts that an encoder reads, up to so many tokens
 
 
 def names() -> tuple[str, ...]:
@@ -83,6 +85,12 @@ def needs_pretrained(signature: Signature, among: Sequence[str] | None = None) -
     False no weights need be found, fetched or digested: that is so of every project on tables.
     """
     return any(spec(name).needs_pretrained for name in accepting(signature, among))
+
+
+def plain(signature: Signature) -> str | None:
+    """Return the learner for a signature that reads texts whole and by no encoder, None where there is none."""
+    found = (name for name in accepting(signature) if not spec(name).inputs & _ENCODED)
+    return next(found, None)
 
 
 def takes_pretrained(signature: Signature, among: Sequence[str] | None = None) -> bool:

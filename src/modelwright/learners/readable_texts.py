@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelwright import kinds
+from modelwright import kinds, learners
 from modelwright.core.messages import Notice, Problem, ProjectError, ValueProblem
 from modelwright.core.messages.setting import setting
 from modelwright.core.signature import Signature
@@ -38,18 +38,19 @@ Columns = Mapping[str, Sequence[object]]
 class Reading:
     """What an encoder makes of one column of texts: the share that it cannot read, and how many are cut.
 
-    most: the largest `model.max_length` that it takes.
+    most: the largest `model.max_length` that it takes; plain: the learner that would read it without one.
     """
 
     column: str
     unread: float
     cut: Cut | None
     most: int
+    plain: str | None = None
 
     def notices(self) -> Iterator[Notice]:
         """Yield what a user should know of it."""
         if self.unread > WARNED:
-            yield Notice("plan.unknown-tokens", column=self.column, share=self.unread)
+            yield Notice("plan.unknown-tokens", column=self.column, share=self.unread, plain=self.plain)
         if self.cut is not None and self.cut.count:
             wanted = min(self.cut.longest, self.most)
             more = wanted if wanted > self.cut.kept else None
@@ -61,6 +62,7 @@ class Reading:
                 kept=self.cut.kept,
                 longest=self.cut.longest,
                 more=more,
+                plain=self.plain,
                 line=None if more is None else setting("model", {"max_length": more}),
             )
 
@@ -72,14 +74,14 @@ def of_states(
 
     longest: input → the most tokens that its encoder takes; an input that is not in it has none to be read by.
     """
-    found = []
+    found, plain = [], learners.plain(signature)
     for field in fields_of(signature.inputs, Form.TOKENS):
         if field.name not in longest:
             continue
         kind, state, column = kinds.arrays(field.kind), states[field.name], columns[field.name]
         unread = kind.unknown_share(_some(column, _READ_ROWS), state)
         cut = kind.cut(_some(column, _CUT_ROWS), state)
-        found.append(Reading(field.name, unread, cut, longest[field.name]))
+        found.append(Reading(field.name, unread, cut, longest[field.name], plain))
     return tuple(found)
 
 
@@ -168,4 +170,5 @@ def lost_values(
         encoded = kinds.arrays(field.kind).encode(column, states[field.name])
         lost = distinct - len(np.unique(encoded["value"][encoded["missing"] == 0]))
         if lost > 0:
-            yield Notice("plan.values-lost", column=field.name, count=lost, distinct=distinct)
+            trees = bool(learners.accepting(signature, ["trees"]))
+            yield Notice("plan.values-lost", column=field.name, count=lost, distinct=distinct, trees=trees)

@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel
 from torch.nn import functional
 
-from modelwright import kinds
+from modelwright import kinds, learners
 from modelwright.core.messages import Notice, Phrase
 from modelwright.core.messages.setting import setting
 from modelwright.core.progress import Progress
@@ -114,7 +114,7 @@ class MatchLearn(Learn[Rows]):
                 passages=corpus.passages,
             ),
             warnings=(
-                *_unread(begin, paired, pairs, options),
+                *_unread(begin, paired, pairs, options, learners.plain(signature)),
                 *_long(corpus, minutes, budget_s),
                 *costs.notices,
             ),
@@ -217,14 +217,20 @@ def _long(corpus: CorpusSize, minutes: float, budget_s: float) -> Iterator[Notic
         )
 
 
-def _unread(begin: StartingPoint, paired: Signature, pairs: Pairs, options: MatchOptions) -> Iterator[Notice]:
-    """Yield what the encoder cannot read, and what it is not given whole, with the option that says how much."""
+def _unread(
+    begin: StartingPoint, paired: Signature, pairs: Pairs, options: MatchOptions, plain: str | None
+) -> Iterator[Notice]:
+    """Yield what the encoder cannot read, and what it is not given whole, with the option that says how much.
+
+    plain: the learner that would find passages without an encoder; of pairs it would be another.
+    """
     question, passage = paired.inputs
     limits = {
         question.name: ("question_length", options.question_length),
         passage.name: ("passage_length", options.passage_length),
     }
-    for notice in unread(begin, paired, pairs.examples(paired)):
+    for found in unread(begin, paired, pairs.examples(paired)):
+        notice = found.saying(plain=plain)
         if notice.id != "plan.cut-texts":
             yield notice
             continue
