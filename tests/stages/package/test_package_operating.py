@@ -155,6 +155,14 @@ def test_an_optional_output_that_no_bar_asks_to_abstain_never_does_and_says_so(k
     assert "selective_accuracy" in never[0].next_step
 
 
+def test_an_output_that_abstains_as_it_was_learned_is_not_said_never_to():
+    values, arrays = as_classes(*scored())
+    start = CategoryState(("a good", "bad"), threshold=0.6)
+    state, told = search("category", start, values, arrays, {"accuracy": ">= 0.2"}, optional=True)
+    assert state.threshold is not None
+    assert not any(notice.id == "package.never-abstains" for notice in told.notices())
+
+
 def test_of_several_classes_those_that_bars_name_are_moved():
     draw = np.random.default_rng(3)
     names = ("a", "b", "c", "d")

@@ -288,6 +288,8 @@ class _Search:
             for one in along
             for bar in bars
         )
+        # learning may have settled it already, as that of places in texts does
+        abstains |= any(one.id == "operating.abstains" for one in self.kind.operating_point(point.state))
         never = self.field.optional and not abstains and not priced
         met = met and all(point.margins[bar] >= 0 for bar in moved)
         return point.state, self._described(start, point, moved, met=met, never=never)

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from modelwright.core.messages import Problem
 from modelwright.core.messages.near import did_you_mean
-from modelwright.kinds.shared.schemas.schema_parts import ANNOTATIONS, ENFORCED, MOST_DEPTH, SchemaPart, parts
+from modelwright.kinds.shared.schemas.exclusive_parts import as_any_of
+from modelwright.kinds.shared.schemas.schema_parts import (
+    ANNOTATIONS,
+    ENFORCED,
+    MOST_DEPTH,
+    OTHERS,
+    SchemaPart,
+    parts,
+)
 from modelwright.kinds.shared.schemas.unending import unending
 
 EXTRA = "record"
 # Of that extra. They are large and few functions need them, so they are imported where they are used.
 _LIBRARIES = ("jsonschema_rs", "llguidance")
 _MOST_BYTES = 100_000
+# Of a constant, a pattern or a name: each token is compared with all of it, which takes 1 ms for every 1,000.
+_MOST_CHARACTERS = 2_000
 # One way to write each value, so that no answer is lost in white space: as `json.dumps` writes it.
 FORM: Mapping[str, Any] = {
     "whitespace_flexible": False,
@@ -32,9 +42,7 @@ FORM: Mapping[str, Any] = {
 
 def grammar_of(schema: Mapping[str, Any]) -> str:
     """Return the grammar of answers that fit a schema of which `schema_problem` finds nothing."""
-    from llguidance import LLMatcher
-
-    return LLMatcher.grammar_from_json_schema(_plain(schema), overrides=cast("Any", FORM))
+    return _readable(_plain(schema))
 
 
 def schema_problem(schema: object, name: str) -> Problem | None:
@@ -75,6 +83,13 @@ def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in schema.items() if key not in {"$schema", "$id"}}
 
 
+def _readable(schema: dict[str, Any]) -> str:
+    """Return the grammar of a plain schema; raises ValueError."""
+    from llguidance import LLMatcher
+
+    return LLMatcher.grammar_from_json_schema(as_any_of(schema), overrides=cast("Any", FORM))
+
+
 def _unenforced(schema: dict[str, Any], name: str) -> Problem | None:
     for part in parts(schema):
         if part.depth > MOST_DEPTH:
@@ -84,18 +99,43 @@ def _unenforced(schema: dict[str, Any], name: str) -> Problem | None:
         reference = part.schema.get("$ref")
         if isinstance(reference, str) and reference != "#" and not reference.startswith("#/"):
             return Problem("schema.elsewhere", name=name, place=part.place, reference=reference[:120])
-        for keyword in part.schema:
-            if keyword not in ENFORCED | ANNOTATIONS and (
-                not keyword.startswith("x-") or keyword == "x-guidance"
-            ):
-                return _not_held(name, part, keyword)
-        if _is_beside_the_point(part.schema):
-            return _not_held(name, part, "format")
-        # further names may come twice, and two that are equal are one: then there are too few
-        least = part.schema.get("minProperties", 0)
-        if least > max(1, len(part.schema.get("required", ()))):
-            return _not_held(name, part, "minProperties")
+        if (keyword := next(_unheld(part.schema), None)) is not None:
+            return _not_held(name, part, keyword)
+        if (problem := _long(part.schema, part.place, name)) is not None:
+            return problem
     return None
+
+
+def _unheld(schema: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keywords that answers cannot be held to where they stand."""
+    for keyword in schema:
+        if keyword not in ENFORCED | ANNOTATIONS and (
+            not keyword.startswith("x-") or keyword == "x-guidance"
+        ):
+            yield keyword
+    if _is_beside_the_point(schema):
+        yield "format"
+    # further names may come twice, and two that are equal are one: then there are too few
+    least = schema.get("minProperties", 0)
+    if least > max(1, len(schema.get("required", ()))):
+        yield "minProperties"
+
+
+def _long(schema: Mapping[str, Any], place: str, name: str) -> Problem | None:
+    for keyword, length in _lengths(schema):
+        if length > _MOST_CHARACTERS:
+            place = f"{place}/{keyword}"
+            return Problem("schema.long", name=name, place=place, length=length, most=_MOST_CHARACTERS)
+    return None
+
+
+def _lengths(schema: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the characters of each text that answers are compared with, and the keyword that has it."""
+    for value in [schema["const"]] if "const" in schema else schema.get("enum", ()):
+        yield ("const" if "const" in schema else "enum"), len(json.dumps(value, ensure_ascii=False))
+    yield "pattern", len(schema.get("pattern", ""))
+    for keyword in ("properties", "patternProperties"):
+        yield keyword, max(map(len, schema.get(keyword, ())), default=0)
 
 
 def _is_beside_the_point(schema: Mapping[str, Any]) -> bool:
@@ -105,7 +145,7 @@ def _is_beside_the_point(schema: Mapping[str, Any]) -> bool:
 
 
 def _not_held(name: str, part: SchemaPart, keyword: str) -> Problem:
-    near = did_you_mean(keyword, sorted(ENFORCED))
+    near = None if keyword in ENFORCED | OTHERS else did_you_mean(keyword, sorted(ENFORCED))
     return Problem("schema.keyword", name=name, place=part.place, keyword=keyword[:60], near=near)
 
 
@@ -118,7 +158,7 @@ def _refused(schema: dict[str, Any], name: str) -> Problem | None:
     from llguidance import LLMatcher
 
     try:
-        grammar = LLMatcher.grammar_from_json_schema(schema, overrides=cast("Any", FORM))
+        grammar = _readable(schema)
     except ValueError as what:  # half a surrogate pair, or an integer of more than 64 bits
         return Problem("schema.refused", name=name, error=str(what)[:200], is_empty=False)
     is_wrong, words = LLMatcher.validate_grammar_with_warnings(grammar)

@@ -21,7 +21,17 @@ ENFORCED = frozenset(
 ANNOTATIONS = frozenset(
     {
         *("title", "description", "default", "examples", "$comment", "$defs", "definitions"),
-        *("deprecated", "readOnly", "writeOnly"),
+        *("deprecated", "readOnly", "writeOnly", "discriminator"),
+    }
+)
+# The draft's and OpenAPI's other keywords: who writes one of them means it, and no other.
+OTHERS = frozenset(
+    {
+        *("not", "if", "then", "else", "dependentSchemas", "dependentRequired", "dependencies"),
+        *("propertyNames", "unevaluatedProperties", "unevaluatedItems", "additionalItems"),
+        *("contains", "minContains", "maxContains", "uniqueItems", "nullable"),
+        *("contentEncoding", "contentMediaType", "contentSchema"),
+        *("$anchor", "$dynamicRef", "$dynamicAnchor", "$id", "$schema", "$vocabulary"),
     }
 )
 MOST_DEPTH = 64

@@ -27,6 +27,7 @@ _MOST_KEPT = 64  # schemas that are known again
 # What patterns may take to unfold, in the library's units: some 0.2 s, in which nobody beside writes. Its own bound, a
 # million, is 2.5 s for `(a{1000}){1000}`.
 _PATTERN_WORK = 200_000
+_STEP_WORK = 20_000  # … and what may be unfolded of it at one token: its own bound is some 0.2 s for each
 
 
 class AnswerMask:
@@ -123,7 +124,7 @@ class AnswerMasks:
                 )
             except Exception as error:  # the library raises what its tokenizers raise
                 return Problem("schema.tokenizer", error=_first(str(error)))
-        limits = LLParserLimits(initial_lexer_fuel=_PATTERN_WORK)
+        limits = LLParserLimits(initial_lexer_fuel=_PATTERN_WORK, step_lexer_fuel=_STEP_WORK)
         found = LLMatcher(self._opened, grammar, log_level=0, limits=limits)
         if found.is_error():
             return Problem("schema.refused", name=SCHEMA, error=_first(found.get_error()), is_empty=False)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelwright.kinds.shared.calling.offered_tools import Tool
+from modelwright.kinds.shared.schemas.exclusive_parts import as_any_of
 from modelwright.runtime.drivers.decode.calling.tool_texts import CallKeys
 
 _FURTHER = frozenset({"allOf", "anyOf", "oneOf", "$ref", "patternProperties"})  # which may name more of them
@@ -38,7 +39,8 @@ def call_schema(tools: Sequence[Tool], keys: CallKeys) -> str:
                 "additionalProperties": False,
             }
         )
-    return json.dumps({**(calls[0] if len(calls) == 1 else {"anyOf": calls}), "$defs": defs})
+    stated = calls[0] if len(calls) == 1 else {"anyOf": calls}
+    return json.dumps(as_any_of({**stated, "$defs": defs}))
 
 
 def _moved(schema: Any, to: str) -> Any:
