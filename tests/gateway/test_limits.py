@@ -85,6 +85,11 @@ def test_what_is_refused(body: bytes, problem: str, status: int) -> None:
     assert (error.value.problems[0].id, error.value.status) == (problem, status)
 
 
+def test_of_a_byte_order_mark_it_is_said_that_it_is_one() -> None:
+    with pytest.raises(RequestError, match="byte order mark"):
+        read_json(b"\xef\xbb\xbf{}", max_depth=32, max_items=1000)
+
+
 def test_brackets_and_commas_inside_of_texts_do_not_count() -> None:
     text = '[{,"\\' * 2000
     assert read_json(json.dumps({"q": text}).encode(), max_depth=3, max_items=3) == {"q": text}

@@ -262,6 +262,8 @@ def test_the_official_client_gets_vectors(server: Server) -> None:
         assert packed.usage == as_numbers.usage
         with pytest.raises(openai.BadRequestError) as refused:
             client.embeddings.create(model="embed", input="x", dimensions=2)
+        ignored = client.embeddings.with_raw_response.create(model="embed", input="x", user="me")
+        assert ignored.headers["x-ignored-options"] == "user"
         assert refused.value.param == "dimensions"
         for odd in ([], {"a": 1}, "hex"):
             with pytest.raises(openai.BadRequestError) as refused:

@@ -88,6 +88,18 @@ def test_a_dialogue_goes_on_behind_a_call(server: Server) -> None:
     assert "`tool_call_id` of turn 4" in lost.json()["error"]["message"]
 
 
+def test_a_call_without_arguments_is_read_as_clients_send_it_back(server: Server) -> None:
+    def read(arguments: str) -> int:
+        call = {"id": "c", "type": "function", "function": {"name": "now", "arguments": arguments}}
+        turns = [*TURNS, {"role": "assistant", "content": None, "tool_calls": [call]}]
+        turns.append({"role": "tool", "tool_call_id": "c", "content": "noon"})
+        answer = ask(server, messages=turns, max_tokens=1)
+        return answer.json()["usage"]["prompt_tokens"] if answer.status_code == 200 else answer.status_code
+
+    assert read("") == read(" ") == read("{}")
+    assert read('{"a": ') == read("[]") == 400
+
+
 ODD = {
     "type": "function",
     "function": {"name": "odd", "parameters": {"type": "object", "properties": {"a": {"not": {}}}}},
@@ -159,3 +171,12 @@ def test_the_plain_route_calls_too(server: Server) -> None:
     by_protocol = ask(server, tool_choice="required", max_tokens=200).json()
     assert by_protocol["choices"][0]["message"]["tool_calls"][0]["function"] == call
     assert found["value"].startswith("<tool_call>")
+
+
+def test_what_does_not_say_that_it_is_json_is_told_of_no_form(server: Server) -> None:
+    given = json.dumps({"model": "chat", "messages": TURNS}).encode()
+    headers = {"content-type": "text/plain"}
+    answer = httpx.post(f"{server.url}/v1/chat/completions", content=given, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "request.not-json-type")
+    assert "multipart" not in answer.json()["error"]["message"]
+    assert "multipart" in httpx.post(f"{server.url}/chat", content=given, headers=headers).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -45,6 +46,7 @@ def read_json(body: bytes, *, max_depth: int, max_items: int) -> Json:
         problem = Problem(
             "request.not-json",
             empty=not body,
+            marked=body.startswith(codecs.BOM_UTF8),
             error=known.msg if known else None,
             position=known.pos if known else None,
         )

@@ -90,7 +90,7 @@ class RowsDialect:
                 raise not_ready()
             row = await form_data.read(headers, receive, served.signature, served.files, limits)
             return Given(row, lenient=True, in_parts=events.wanted(headers))
-        value = await json_of(headers, receive, served, limits)
+        value = await json_of(headers, receive, served, limits, form=True)
         in_parts = events.wanted(headers)
         if served is None:
             return Given(value, in_parts=in_parts)
@@ -143,10 +143,15 @@ def _taken(row: dict[str, Json], known: Collection[str]) -> dict[str, JsonLike]:
 
 
 async def json_of(
-    headers: Mapping[bytes, bytes], receive: Receive, served: Served | None, limits: LimitsConfig
+    headers: Mapping[bytes, bytes],
+    receive: Receive,
+    served: Served | None,
+    limits: LimitsConfig,
+    *,
+    form: bool = False,
 ) -> Json:
-    """Return the JSON of a body that says that it is JSON; raises RequestError."""
-    exchange.require_json(headers)
+    """Return the JSON of a body that says that it is JSON; form: a form would do, too. Raises RequestError."""
+    exchange.require_json(headers, form=form)
     most = limits.of_json(len(served.files)) if served is not None else limits.body
     raw = await exchange.read_body(headers, receive, most, limits.body_timeout_s)
     if b"content-encoding" in headers:

@@ -42,12 +42,12 @@ def request_id(headers: Mapping[bytes, bytes]) -> str:
     return os.urandom(16).hex()
 
 
-def require_json(headers: Mapping[bytes, bytes]) -> None:
-    """Raise RequestError (415) for a body that does not say that it is JSON."""
+def require_json(headers: Mapping[bytes, bytes], *, form: bool = False) -> None:
+    """Raise RequestError (415) for a body that does not say that it is JSON; form: a form would do, too."""
     given = headers.get(b"content-type", b"")
     if given != b"application/json" and given.partition(b";")[0].strip().lower() != b"application/json":
         raise RequestError(
-            Problem("request.not-json-type", given=given[:80].decode("ascii", "replace") or None),
+            Problem("request.not-json-type", given=given[:80].decode("ascii", "replace") or None, form=form),
             415,
         )
 

@@ -18,7 +18,7 @@ _DRIVERS = (
     *("presence_penalty", "frequency_penalty", "logit_bias"),
 )
 # They say who asks or how the answer is paid for, not what it is.
-_HARMLESS = frozenset(
+HARMLESS = frozenset(
     {
         *("user", "store", "metadata", "service_tier", "safety_identifier"),
         *("prompt_cache_key", "prompt_cache_retention", "verbosity", "reasoning_effort"),
@@ -74,7 +74,12 @@ class Asking:
     @property
     def headers(self) -> Headers:
         """Return the header that names what was ignored."""
-        return [(IGNORED_HEADER, ", ".join(self.ignored).encode())] if self.ignored else []
+        return ignored_header(self.ignored)
+
+
+def ignored_header(names: Sequence[str]) -> Headers:
+    """Return the header that names what was ignored."""
+    return [(IGNORED_HEADER, ", ".join(names).encode())] if names else []
 
 
 def object_of(body: Json) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
     for key, value in given.items():
         if key in known:
             continue
-        if key in _HARMLESS or any(value == one and type(value) is type(one) for one in _neutral(key)):
+        if key in HARMLESS or any(value == one and type(value) is type(one) for one in _neutral(key)):
             ignored.append(key)
             continue
         raise RequestError(Problem("request.unsupported", name=key[:60], is_known=key in _NEUTRAL), 400)

@@ -17,20 +17,21 @@ from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.config import LimitsConfig
 from modelwright.gateway.http import exchange
 from modelwright.gateway.http.dialect import Given, Headers, PartSender
-from modelwright.gateway.http.openai.asking import whole, wrong
+from modelwright.gateway.http.openai.asking import HARMLESS, ignored_header, whole, wrong
 from modelwright.gateway.http.openai.fitting import EMBEDDINGS
 from modelwright.gateway.http.openai.protocol_dialect import ProtocolDialect
 from modelwright.gateway.limits import require_items
 from modelwright.gateway.traffic.served import AnswerJson, Served
 from modelwright.runtime.worker.values import COUNT_TOKENS, PROMPT_TOKENS
 
-_KEYS = {"model", "input", "encoding_format", "user", "dimensions"}
+_KEYS = {"model", "input", "encoding_format", "dimensions"}
 
 
 @dataclass(frozen=True)
 class _Wanted:
     form: str
     dimensions: int | None
+    ignored: tuple[str, ...]
 
 
 class EmbeddingsDialect(ProtocolDialect):
@@ -41,8 +42,9 @@ class EmbeddingsDialect(ProtocolDialect):
     ) -> Given:
         """Return the rows that a request asks for; raises RequestError."""
         _, body, found = await self.read_request(headers, receive, served, limits, EMBEDDINGS)
-        for key, value in body.items():
-            if key not in _KEYS and value is not None:
+        others = [key for key, value in body.items() if key not in _KEYS and value is not None]
+        for key in others:
+            if key not in HARMLESS:
                 raise RequestError(Problem("request.unsupported", name=key[:60], is_known=False), 400)
         given = body.get("input")
         texts = given if isinstance(given, list) else [given]
@@ -53,7 +55,7 @@ class EmbeddingsDialect(ProtocolDialect):
         if form not in ("float", "base64"):  # it may be anything, a list among others
             raise wrong("encoding_format", "float, base64")
         rows = [{found.input.name: one} for one in texts]
-        wanted = _Wanted(form, whole(body, "dimensions", 1, 2**31))
+        wanted = _Wanted(form, whole(body, "dimensions", 1, 2**31), tuple(others))
         return Given(rows, wanted=wanted, options={COUNT_TOKENS: True})
 
     def body(self, served: Served, answers: Sequence[AnswerJson], given: Given) -> tuple[bytes, Headers]:
@@ -73,7 +75,8 @@ class EmbeddingsDialect(ProtocolDialect):
         # clients look for it in any case, and one that counts words reads no tokens
         read = sum(counts) if len(counts) == len(answers) else 0
         usage = {"prompt_tokens": read, "total_tokens": read}
-        return exchange.dumped({"object": "list", "data": data, "model": self._function, "usage": usage}), []
+        found = {"object": "list", "data": data, "model": self._function, "usage": usage}
+        return exchange.dumped(found), ignored_header(wanted.ignored)
 
     def sender(self, send: Send, served: Served, given: Given, *headers: tuple[bytes, bytes]) -> PartSender:
         """Never called: vectors do not come in parts."""

@@ -45,8 +45,12 @@ def parted(text: str) -> tuple[str, tuple[ToolCall, ...]]:
 
 
 def arguments_of(stated: object) -> str | None:
-    """Return arguments, an object or its JSON, as they are written here; None for what is no object."""
+    """Return arguments, an object or its JSON, as they are written here; None for what is no object.
+
+    An empty text is an object of nothing: so clients send back the call of a tool without parameters.
+    """
     if isinstance(stated, str):
+        stated = stated.strip() or "{}"
         try:
             stated = json.loads(stated, parse_constant=_no_number)
         except (ValueError, RecursionError):
