@@ -61,6 +61,28 @@ def test_another_language_has_the_same_entries_with_the_same_values(language):
         assert not extra, f"{id_}: {sorted(extra)} is no value of it"
 
 
+@pytest.mark.parametrize(
+    ("pattern", "one", "two"),
+    [
+        ("{n:,} rows", "1 row", "2 rows"),
+        ("{n} test rows are equal: of {n} classes", "1 test row is equal: of 1 class", None),
+        ("{n:,} steps, {n} ids", "1 step, 1 id", "2 steps, 2 ids"),
+        ("{n} more such lines have", "1 more such line has", "2 more such lines have"),
+        ("step {n} of rows", "step 1 of rows", "step 2 of rows"),
+        ("{n}rows {n}", "1rows 1", "2rows 2"),
+        ("{n:.1f} rows", "1.0 rows", "2.0 rows"),
+    ],
+)
+def test_of_one_a_message_speaks_as_of_one(pattern, one, two):
+    assert catalog._worded(pattern, {"n": 1}) == one
+    assert two is None or catalog._worded(pattern, {"n": 2}) == two
+    assert catalog._worded("version {version} answers", {"version": 1}) == "version 1 answers"
+    with catalog.speaking("zh"):
+        assert catalog._worded(pattern, {"n": 1}).replace("1.0", "1") == pattern.format(n=1).replace(
+            "1.0", "1"
+        )
+
+
 def test_the_first_wording_that_holds_is_taken(catalogue):
     catalogue(
         en={

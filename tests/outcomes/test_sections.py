@@ -82,7 +82,7 @@ def test_the_most_confident_mistakes_of_classes_come_first():
     assert isinstance(mistakes, Mistakes)
     notices = list(section.notices("y", findings))
     assert [notice.id for notice in notices] == ["evaluate.few-rows", "evaluate.unknown-classes"]
-    assert "1 test rows have a true class of `y`" in notices[1].found
+    assert "1 test row has a true class of `y`" in notices[1].found
 
 
 def test_the_numbers_farthest_off_come_first():

@@ -13,8 +13,9 @@
 A placeholder is `{name}`, `{name:FORMAT}` with Python's format specifications (`{count:,}`), `{name:code}` (in
 backticks), `{name:yaml}` in a line of the project file that is proposed (quoted where YAML needs it; `{name:quoted}`
 always), or `{name.part}` for a part of a message that is a value. A list is shown with commas. A brace is
-doubled. Values are numbers, texts and names, the same in every language; a text that must be translated too is
-a message itself (`Phrase`). Other distributions bring a catalogue of their own with `add`.
+doubled. Behind a 1 the words of `list.of-one` change: `{count:,} rows are` is said of one as `1 row is`. Values
+are numbers, texts and names, the same in every language; a text that must be translated too is a message itself
+(`Phrase`). Other distributions bring a catalogue of their own with `add`.
 
 A catalogue is read when the first message is worded, and no earlier: a run with nothing to say costs nothing.
 """
@@ -37,10 +38,14 @@ DEFAULT = "en"
 VARIABLES = ("MODELWRIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 PARTS = ("found", "rule", "next")
 COMMA = "list.comma"  # what stands between the items of a list
+OF_ONE = (
+    "list.of-one"  # the words that change behind a 1 (`rows/row`), and those that may stand between (`test`)
+)
 _FOLDER = Path(__file__).parent
 _current = DEFAULT
 _within: ContextVar[str | None] = ContextVar("language", default=None)  # a block that words things otherwise
 _added: list[Path] = []
+_NO_LETTER = re.compile(r"[^a-z]")
 _SECTION = re.compile(r'(?m)^(?=\["[^"\n]+"\]\s*$)')  # where an entry begins; before the first stand comments
 
 
@@ -170,13 +175,40 @@ _Conversion = Literal["r", "s", "a"] | None
 
 def _worded(pattern: str, values: Mapping[str, object]) -> str:
     """Return a text with its values in their places."""
-    shown = []
+    shown, is_one = [], False
     for literal, name, form, conversion in _pieces(pattern):
-        shown.append(literal)
+        shown.append(_of_one(literal) if is_one else literal)
         if name is not None:
             value = values[name] if name in values else _READER.get_field(name, (), values)[0]
             shown.append(_shown(_READER.convert_field(value, conversion), form))
+            # the number of a version is its name, and counts nothing: `version 1 answers`
+            is_one = form in ("", ",") and type(value) is int and value == 1 and name != "version"
     return "".join(shown)
+
+
+def _of_one(behind: str) -> str:
+    """Return what stands behind a 1 as it is said of one: ` rows are equal` as ` row is equal`."""
+    changing, between = _words_of_one(language())
+    words = behind.split(" ")
+    place = 1
+    while place < len(words) and words[place] in between:
+        place += 1
+    for at in (place, place + 1):  # the noun, and its verb
+        word = _NO_LETTER.split(words[at], 1)[0] if words[0] == "" and at < len(words) else ""
+        if word not in changing:
+            break
+        words[at] = changing[word] + words[at][len(word) :]
+    return " ".join(words)
+
+
+@cache
+def _words_of_one(name: str) -> tuple[Mapping[str, str], frozenset[str]]:
+    """Return the words of a language that change behind a 1, and those that may stand between."""
+    entry = entries(name).get(OF_ONE)
+    if entry is None:
+        return {}, frozenset()
+    pairs = (one.partition("/") for one in entry["found"][0].text.split())
+    return {many: one for many, _, one in pairs}, frozenset(entry["rule"][0].text.split())
 
 
 def _shown(value: object, form: str) -> str:
