@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from torch import nn
 
 from modelwright import learners
 from modelwright.core.progress import Silent
@@ -70,6 +71,15 @@ def test_validation_is_as_large_as_said_else_as_the_default_split_leaves_it(
     assert Rows(_rows(70), validation_rows=known).expected_validation == expected
 
 
+def test_what_goes_with_learning_beside_its_steps_is_little_but_for_what_is_written() -> None:
+    """A process that plans has loaded what learns, so a few seconds hold more than one step of a small network."""
+    small, large = nn.Linear(10, 10), nn.Linear(3000, 3000, bias=False)
+    assert 0 < sample.ending_s(small) < 0.5
+    assert sample.ending_s(large) > sample.ending_s(small) + 3000 * 3000 * 4 / 1e9
+    costs = TrainingCosts(sample.ending_s(small), step_s=0.01, row_s=0.0, epoch=10, validation=4)
+    assert costs.affordable(3.0, 1000) > 200
+
+
 # -- all of learning, by a clock that its parts move -------------------------------------------------------------
 
 
@@ -94,7 +104,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
     found = _Clock()
     monkeypatch.setattr(timing, "now_s", lambda: found.now)
     monkeypatch.setattr(timing, "here_s", lambda: found.now)
-    monkeypatch.setattr(sample, "STARTUP_S", 0.0)
+    monkeypatch.setattr(sample, "_ENDING_S", 0.0)
+    monkeypatch.setattr(sample, "_WRITTEN_BYTES_S", float("inf"))
 
     def first_length(values: dict[str, Any], *_: object) -> int:
         return len(next(iter(values.values())))

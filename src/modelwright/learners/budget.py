@@ -39,7 +39,7 @@ SPARE = 0.05  # of the budget, for a machine that is busier later
 class TrainingCosts:
     """Seconds of the parts of a training.
 
-    before_s: all that is done once (imports, pictures decoded, heads fitted first); step_s: a step on a batch;
+    before_s: all that is done once (weights read, pictures decoded, heads fitted first); step_s: a step on a batch;
     row_s: a row that is only answered; epoch: steps of a pass over the training rows; validation: rows;
     precision: that steps are to compute in; execution: where; notices: what is worth knowing of both.
     """
@@ -151,11 +151,11 @@ def timed(
     """
     begin.network.to(execution.device)
     network, rows, held = begin.network, len(data.train), data.expected_validation
-    before_s = sample.STARTUP_S + begin.seconds + some.length_row_s * (rows + held)
+    before_s = sample.ending_s(network) + begin.seconds + some.length_row_s * (rows + held)
     processes, most_threads = execution.processes, threads
     if processes > 1:
         # the others begin once rank 0 is at its first step, and read the rows as it did
-        before_s, threads = 2 * before_s, max(1, threads // processes)
+        before_s, threads = sample.LOADING_S + 2 * before_s, max(1, threads // processes)
     row_s = some.row_s(network, frozen_features.BATCH, threads)
     epoch, batches = trainer.epoch_steps(rows, batch), some.batches(batch)
 

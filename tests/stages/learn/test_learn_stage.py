@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from modelwright.core import digests
 from modelwright.core.messages import MachineError
 from modelwright.core.progress import Silent
 from modelwright.learners.weights.resolving import InputWeights
+from modelwright.stages.learn import stage
 from modelwright.stages.learn.stage import learn
 from modelwright.stages.plan.config import LearnConfig, ModelConfig, PlanConfig
 from modelwright.stages.plan.stage import plan
@@ -131,3 +133,18 @@ def test_a_resumed_run_does_not_claim_the_seconds_of_a_whole_one(
     assert digests.of_folder(tmp_path / "out" / "learned") == digests.of_folder(
         tmp_path / "again" / "learned"
     )
+
+
+def test_loading_the_libraries_of_a_learner_is_no_part_of_learning(
+    flowers: Any, choice: Path, as_part: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that takes up a plan loads them, one that planned has done so: both show the same seconds."""
+    clock, load = [0.0], learners.learn
+    monkeypatch.setattr(stage, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+
+    def loading(name: str) -> Any:
+        clock[0] += 5.0
+        return load(name)
+
+    monkeypatch.setattr(learners, "learn", loading)
+    assert learned(flowers, choice, as_part, tmp_path / "out")["seconds"] == 0.0

@@ -36,7 +36,7 @@ from modelwright.learners.networks.decoders import llama
 from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import gpus, precision
 from modelwright.learners.training.determinism import deterministic
-from modelwright.learners.training.sample import STARTUP_S
+from modelwright.learners.training.sample import LOADING_S, ending_s
 from modelwright.runtime.memory import peak_memory_bytes
 from modelwright.storage.formats.examples import Examples
 from modelwright.storage.formats.plan import Execution, Machine
@@ -162,9 +162,11 @@ def forecast(
     row_s = part_s * whole / len(rows) * begin.forward_share  # without gradients
     # of preferences, what the decoder gives to the answers before it learns, and at most 128 of them afterwards
     known_s = row_s * (len(rows) + held + 2 * _HELD) if options.prefer is not None else 0.0
+    before_s = ending_s(begin.decoder) + begin_s * (1 + held / len(rows))
+    if processes > 1:  # the others begin as the first has begun
+        before_s = LOADING_S + 2 * before_s
     costs = TrainingCosts(
-        # other processes begin as the first has begun
-        before_s=(STARTUP_S + begin_s * (1 + held / len(rows))) * min(2, processes) + known_s,
+        before_s=before_s + known_s,
         step_s=shared_s,
         row_s=row_s,
         epoch=epoch,

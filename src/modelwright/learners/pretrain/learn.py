@@ -41,7 +41,7 @@ from modelwright.learners.steps.schedule import schedule_of
 from modelwright.learners.training import gpus, precision
 from modelwright.learners.training.determinism import deterministic
 from modelwright.learners.training.encoded_rows import EncodedRows
-from modelwright.learners.training.sample import Sample
+from modelwright.learners.training.sample import Sample, ending_s
 from modelwright.learners.training.starting_point import (
     SCRATCH_TYPES,
     Scratch,
@@ -108,7 +108,7 @@ class PretrainLearn(Learn[Rows]):
 
             computed_in, step_s = precision.quickest(training.precision, timed, execution.device)
         costs = TrainingCosts(
-            before_s=begin.point.seconds,
+            before_s=ending_s(begin.point.network) + begin.point.seconds,
             step_s=step_s,
             row_s=step_s / batch / 2,  # without gradients
             epoch=epoch,

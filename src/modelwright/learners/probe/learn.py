@@ -51,7 +51,7 @@ class ProbeLearn(Learn[Rows]):
             begin.network.to(execution.device)
             row_s = some.row_s(begin.network, frozen_features.BATCH, machine.cores)
             iteration_s = head_fits.iteration_s(begin.network, some, machine.cores)
-        start_s = sample.STARTUP_S + begin.seconds
+        start_s = sample.ending_s(begin.network) + begin.seconds
         features_s = (row_s + some.encode_row_s) * (rows + data.expected_validation)
         fits = len(_strengths(training))
         left = max(0.0, budget_s - start_s - features_s) / (iteration_s * fits)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch._dynamo  # the first optimiser loads it, which takes seconds that are none of learning
 from torch import Tensor, nn
 
 from modelwright.learners.contract.steps import OptimiserKeys

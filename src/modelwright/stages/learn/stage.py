@@ -54,6 +54,7 @@ def learn(
     spec, setup = ready(chosen, choice.path, machine, pretrained)
     given = rows_for(spec, train, validation, signature)
     resumed = any(scratch.iterdir())
+    learning = learners.learn(spec.name)  # what loading its libraries takes is no part of learning
     spent = LearningTime(scratch, now)
     if limited and planned_s is not None and spec.cuttable:
         limit = limit_s(planned_s)
@@ -72,7 +73,7 @@ def learn(
     parts = {"train": train, "validation": validation, "choice": choice}
     try:
         with RankProcesses(parts, signature, machine, pretrained, scratch, size) as others:
-            summary = learners.learn(spec.name).learn(
+            summary = learning.learn(
                 signature, given, replace(setup, ranks=others.ranks), out / "learned", scratch, recording
             )
     except LearningCut as cut:
