@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -21,9 +21,12 @@ from modelwright.core.messages import DataError
 from modelwright.core.progress import Silent
 from modelwright.core.signature import Field, Signature
 from modelwright.kinds.contract.common import Form
+from modelwright.learners import kind_states
 from modelwright.learners.contract.setup import Setup
 from modelwright.learners.contract.source import Rows
-from modelwright.learners.linear.spec import LinearOptions, LinearTraining
+from modelwright.learners.linear import learn as linear_learn
+from modelwright.learners.linear import lines
+from modelwright.learners.linear.spec import LinearOptions, LinearSpec, LinearTraining
 from modelwright.package.packages import Package
 from modelwright.runtime.function import Function
 from modelwright.storage.formats.examples import Examples
@@ -246,6 +249,18 @@ def test_the_forecast_says_that_a_logarithm_is_learned() -> None:
         )
         assert [one.id for one in estimate.warnings] == ids
         assert 1 <= estimate.steps <= 200
+
+
+def test_the_forecast_of_a_request_holds_what_a_request_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 1,000 columns a request was forecast to take three times too long: a sparse matrix was made of each."""
+
+    def refused(*_: object) -> NoReturn:
+        raise AssertionError("no request makes a design matrix")
+
+    signature, data = _prices(100)
+    states = kind_states.fit(signature, data, accepted=LinearSpec.inputs)
+    monkeypatch.setattr(lines, "design", refused)
+    assert 0 < linear_learn._latency_s(lines.blocks(signature, states), states, data) < 0.1
 
 
 @pytest.mark.parametrize("given", [0.01, 1.0, 100.0])

@@ -91,9 +91,17 @@ def test_a_batch_grows_at_its_shares_and_costs_by_its_rows() -> None:
     assert [batch_growth.at_step(keys, step, 100, 8) for step in (0, 49, 50, 74, 75, 99)] == [
         (0, 8, 0), (0, 8, 0), (50, 24, 1), (50, 24, 1), (75, 72, 2), (75, 72, 2),
     ]  # fmt: skip
-    assert batch_growth.mean(keys) == pytest.approx(0.5 + 0.25 * 3 + 0.25 * 9)
+    assert batch_growth.mean(keys, 35) == pytest.approx(0.5 + 0.25 * 3 + 0.25 * 9)
     assert batch_growth.epoch(keys, 35) == 10
-    assert batch_growth.mean(GrowthKeys()) == 1.0
+    assert batch_growth.mean(GrowthKeys(), 35) == 1.0
+
+
+def test_a_batch_grows_to_all_rows_at_most_and_costs_no_more() -> None:
+    """A step of 16 · 64 · 64 rows was forecast, where there are 410: minutes for what took a second."""
+    keys = GrowthKeys(at=(0.5,), factor=64)
+    assert batch_growth.mean(keys, 2.5) == pytest.approx(0.5 + 0.5 * 2.5)
+    assert batch_growth.mean(keys, 0.5) == 1.0  # all rows are fewer than a batch
+    assert batch_growth.epoch(keys, 3) == 2  # of 3 steps as the first, 1 where all rows are one
 
 
 def test_rows_of_a_step_grow_while_learning_and_all_rows_are_drawn(tmp_path: Path, monkeypatch: Any) -> None:

@@ -203,5 +203,6 @@ def timed(
     else:
         row_s += some.encode_row_s
     # a batch that grows takes longer by its rows, and fewer of its steps are a pass
-    each_s, epoch = each_s * batch_growth.mean(recipe.growth), batch_growth.epoch(recipe.growth, epoch)
+    each_s *= batch_growth.mean(recipe.growth, rows / batch)
+    epoch = batch_growth.epoch(recipe.growth, epoch)
     return TrainingCosts(before_s, each_s, row_s, epoch, held, computed_in, execution, tuple(notices))

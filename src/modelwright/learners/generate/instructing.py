@@ -177,7 +177,7 @@ def forecast(
     most = epoch * (options.most_epochs or (_EPOCHS_FROM_NOTHING if options.from_nothing else _EPOCHS))
     steps = epoch * training.epochs if training.epochs else costs.affordable(budget_s, most)
     learned = sum(one.numel() for one in begin.decoder.parameters() if one.requires_grad)
-    size = sum(one.nbytes for one in begin.weights.tensors.values())
+    size = sum(one.nbytes for one in begin.weights.tensors.values()) + len(begin.weights.tokenizer)
     return Estimate(
         steps=steps,
         batch=batch,

@@ -72,7 +72,7 @@ class GenerateLearn(Learn[Rows]):
             epochs=None,
             seconds=1e-3 + size / 1e9,
             memory_bytes=peak_memory_bytes(),
-            package_bytes=size,
+            package_bytes=size + len(weights.tokenizer),
             latency_s=token_s * most,
             warnings=(
                 *_idle(options, training),

@@ -13,6 +13,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from modelwright.core.messages import Problem, ProjectError
 from modelwright.learners.networks.network import Network
 
 
@@ -32,11 +33,17 @@ def insert(network: Network, rank: int, alpha: float, from_layer: int = 0) -> in
 def insert_into(model: nn.Module, layers: Iterable[nn.Module], rank: int, alpha: float) -> int:
     """Put adapters beside all linear layers within some layers of a model, and return how many.
 
-    Of the model, only its adapters learn from then on, where there are any.
+    Of the model, only its adapters learn from then on, where there are any. Raises ProjectError for a rank that none
+    of the layers has.
     """
     names = {module: name for name, module in model.named_modules()}
-    linear = [names[one] for layer in layers for one in layer.modules() if isinstance(one, nn.Linear)]
+    found = [one for layer in layers for one in layer.modules() if isinstance(one, nn.Linear)]
+    linear = [names[one] for one in found]
     if linear:
+        # B (out, rank) · A (rank, in) has at most the rank of W (out, in)
+        most = max(min(one.in_features, one.out_features) for one in found)
+        if rank > most:
+            raise ProjectError(Problem("finetune.adapter-rank", rank=rank, most=most))
         # B begins at 0, so that the first answers are those of the pretrained weights
         config = LoraConfig(r=rank, lora_alpha=cast("int", alpha), target_modules=linear)
         inject_adapter_in_model(config, model)

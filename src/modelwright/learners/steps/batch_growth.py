@@ -18,16 +18,16 @@ def at_step(keys: GrowthKeys, step: int, steps: int, batch: int) -> tuple[int, i
     return begins[grown], batch * keys.factor**grown, grown
 
 
-def mean(keys: GrowthKeys) -> float:
-    """Return the rows of a step, on average over all steps, in those of the first."""
+def mean(keys: GrowthKeys, most: float) -> float:
+    """Return the rows of a step, on average over all steps, in those of the first; most: all rows, in the same."""
     edges = [0.0, *keys.at, 1.0]
-    # Σ share of the steps · factor^k
+    # Σ share of the steps · factor^k, where no step has more rows than there are
     return sum(
-        (right - left) * float(keys.factor**grown)
+        (right - left) * max(1.0, min(float(keys.factor**grown), most))
         for grown, (left, right) in enumerate(itertools.pairwise(edges))
     )
 
 
 def epoch(keys: GrowthKeys, steps: int) -> int:
     """Return the steps of a pass over the rows, on average over all steps; steps: as the first batch has them."""
-    return max(1, round(steps / mean(keys)))
+    return max(1, round(steps / mean(keys, steps)))
