@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from modelwright.core.messages import ValueProblem
 from modelwright.kinds.contract.arrays import Arrays, Columns
 from modelwright.kinds.contract.common import DECODED, Answer, Array, ArraySpec, Cut, Dumped, Form, Role
+from modelwright.kinds.shared.files.tokenizer_opening import opened
 from modelwright.kinds.shared.plain_state import PlainState
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.kinds.text import _scripts, _terms, _written
@@ -257,15 +258,9 @@ class TextArrays(Arrays[AnyTextState, str]):
 
 def _build(tokenizer: bytes) -> Tokenizer:
     try:
-        built = Tokenizer.from_str(tokenizer.decode())
-    except BaseException as error:
-        # The library raises bare Exception; what panics in it comes as a class that is none.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
+        return opened(tokenizer)
+    except ValueError as error:
         raise ValueProblem("state.bad-tokenizer", error=str(error)) from None
-    built.no_padding()
-    built.no_truncation()
-    return built
 
 
 def _pad_id(built: Tokenizer, tokenizer: bytes) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers import BertWordPieceTokenizer
+
+from modelwright.kinds.shared.files.tokenizer_opening import opened
 
 _USUAL = {
     "unk_token": "[UNK]",
@@ -36,13 +38,7 @@ def ids_of(tokenizer: bytes) -> tuple[int, int]:
 
     Raises ValueError for what the library cannot read.
     """
-    try:
-        known = Tokenizer.from_buffer(tokenizer).get_vocab(with_added_tokens=True)
-    except BaseException as error:
-        # the library raises bare Exception; what panics in it comes as a class that is none
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise ValueError(str(error)) from None
+    known = opened(tokenizer).get_vocab(with_added_tokens=True)
     return len(known), max(known.values(), default=-1)
 
 

@@ -19,6 +19,7 @@ from modelwright.core.messages import Problem, RequestError
 from modelwright.core.signature import Signature
 from modelwright.kinds.shared.calling import tool_calls
 from modelwright.kinds.shared.calling.offered_tools import Tool
+from modelwright.kinds.shared.files.tokenizer_opening import opened
 from modelwright.package import content
 from modelwright.package.content import Content
 from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens
@@ -287,13 +288,11 @@ def _opened(data: bytes) -> tuple[Tokenizer, Tokenizer]:
     """Return the tokenizer, and one to which added tokens are text like any other."""
     try:
         stated = json.loads(data)
-        # without padding and cutting, whatever it was trained with
-        stated |= {"padding": None, "truncation": None}
-        own = Tokenizer.from_str(json.dumps(stated))
+        own = opened(data)
         for added in stated.get("added_tokens") or ():
             added["special"] = True  # so that the switch below speaks of them all
-        plain = Tokenizer.from_str(json.dumps(stated))
-    except Exception as error:  # the library raises plain Exception
+        plain = opened(json.dumps(stated))
+    except (ValueError, TypeError, AttributeError) as error:  # it may be any JSON
         raise bad_settings(TOKENIZER, error=str(error)) from None
     plain.encode_special_tokens = True
     return own, plain

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from modelwright.kinds.contract.common import Array
+from modelwright.kinds.shared.files.tokenizer_opening import opened
 from modelwright.runtime.drivers.locate.locate_settings import LocateSettings, misread
 
 Ints = NDArray[np.int64]
@@ -52,14 +53,9 @@ class WindowReader:
     def __init__(self, tokenizer: bytes, settings: LocateSettings) -> None:
         """Open a tokenizer; raises PackageError for what is none."""
         try:
-            self._tokenizer = Tokenizer.from_str(tokenizer.decode())
-        except BaseException as error:
-            # the library raises bare Exception; what panics in it comes as a class that is none
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
+            self._tokenizer = opened(tokenizer)
+        except ValueError as error:
             raise misread(str(error)) from None
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
         self.settings = settings
         self._probe = self._tokenizer.encode(_PROBE, add_special_tokens=False)
         if not self._probe.ids:
