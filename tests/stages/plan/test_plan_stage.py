@@ -142,7 +142,7 @@ def test_bars_that_the_forecast_breaks_are_said(flowers: Any, tmp_path: Path) ->
     forecast = Forecast.read(tmp_path / "forecast")
     size, latency = of_bars(forecast, tight)
     assert "size ≤ 1 kB: the forecast is up to" in size.found
-    assert "latency_p95 ≤ 1 us: one request took" in latency.found
+    assert "latency_p95 ≤ 1 us: the forecast of one request is" in latency.found
     easy = bars("size <= 1 GB", "latency_p95 <= 1 min")
     assert list(of_bars(forecast, easy)) == []
 
