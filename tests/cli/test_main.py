@@ -132,6 +132,7 @@ def test_help_is_quick():
         (ProjectError([PROBLEM, PROBLEM]), 1),
         (GateError(PROBLEM), 3),
         (OSError(errno.ENOSPC, "No space left on device", "/x"), 1),
+        (OSError(errno.EFBIG, "File too large"), 1),
         (OSError(errno.ENAMETOOLONG, "File name too long", "a" * 300), 1),
         (FileNotFoundError(errno.ENOENT, "No such file or directory"), 1),  # the working folder is gone
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "/ours"), 70),

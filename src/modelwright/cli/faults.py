@@ -41,6 +41,8 @@ def _of_the_system(error: OSError) -> Problem | None:
         return Problem("machine.path", error=error.strerror, path=path)
     if disk.is_full(error):
         return Problem("machine.disk-full", path=_path(error))
+    if error.errno == errno.EFBIG:
+        return Problem("machine.file-size", path=_path(error))
     if error.errno in _REFUSED:
         return Problem("machine.permission", path=_path(error), error=error.strerror)
     return None

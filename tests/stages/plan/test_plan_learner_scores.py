@@ -125,6 +125,22 @@ def test_where_there_is_no_choice_nothing_is_compared(
     assert choice.reason.id == why
 
 
+@pytest.mark.parametrize(("wrong", "named"), [((), None), ((7,), ["7"]), ((7, 90), ["7", "90"])])
+def test_rows_that_alone_decide_between_learners_are_named(
+    tmp_path: Path, as_part: Any, wrong: tuple[int, ...], named: list[str] | None
+) -> None:
+    """One truth of 1e12 in validation decided which learner was taken, and nothing said so."""
+    folder = sealed(tmp_path, "line", 300)
+    path = folder / "validation" / "rows.parquet"
+    rows = polars.read_parquet(path).to_dict(as_series=False)
+    for row in wrong:
+        rows["y"][row] = 1e12
+    polars.DataFrame(rows).write_parquet(path)
+    _, forecast = planned(folder, as_part)
+    found = [one for one in forecast.warnings if one.id == "choice.rows-decide"]
+    assert [sorted(one.values["rows"]) for one in found] == ([named] if named else [])
+
+
 def test_what_goes_on_from_another_learner_shares_its_score() -> None:
     assert learner_scores._groups(["finetune", "probe", "linear"]) == {"probe": ("finetune",), "linear": ()}
     assert learner_scores._groups(["finetune", "linear"]) == {"finetune": (), "linear": ()}
@@ -160,7 +176,7 @@ def test_what_cannot_be_compared_says_why(held: int, rows: int, seconds: float, 
     able, _ = sift(NUMBER, PlanConfig(), ModelConfig(), InputWeights(), Path())
     learn, train = LearnConfig(budget="5 s"), some(rows, 0)
     found = forecast(able, NUMBER, Rows(train), learn, MACHINE, InputWeights(), 5.0, Silent())
-    compared, reason = compare(
+    compared, reason, _ = compare(
         found, NUMBER, Rows(train, some(held, 1)), learn, MACHINE, InputWeights(), seconds, Silent()
     )
     assert compared is None

@@ -16,7 +16,7 @@ from modelwright import kinds, learners, outcomes
 from modelwright.core.evidence.measure import measure
 from modelwright.core.evidence.measurement import Subject
 from modelwright.core.evidence.metric import Influence, Metric
-from modelwright.core.messages import DataError, Phrase
+from modelwright.core.messages import DataError, Notice, Phrase
 from modelwright.core.progress import Progress, Silent
 from modelwright.core.requirements.error_costs import ErrorCosts
 from modelwright.core.signature import Field, Signature
@@ -28,6 +28,7 @@ from modelwright.learners.contract.setup import Estimate, Setup
 from modelwright.learners.contract.source import Rows
 from modelwright.learners.weights.resolving import InputWeights
 from modelwright.outcomes.contract.gap import BodyGap
+from modelwright.stages.plan import deciding_rows
 from modelwright.stages.plan.config import LearnConfig, ModelConfig
 from modelwright.stages.plan.ranking import Able, Weighed, training_of
 from modelwright.stages.plan.standard_error import Contender, ranked
@@ -77,8 +78,10 @@ def compare(
     aim: Aim | None = None,
     costs: Sequence[ErrorCosts] = (),
     required: Mapping[str, Metric] | None = None,
-) -> tuple[Comparison | None, Phrase]:
+) -> tuple[Comparison | None, Phrase, tuple[Notice, ...]]:
     """Return what the fitting learners answer on validation, None where that cannot be, and why one is taken.
+
+    Beside both stand the few rows that alone decide it, where there are such.
 
     found: in the order of `ranking.preferred`; seconds: what all of it may take, by the forecasts; aim: what the
     requirements ask of numbers, which are then compared by it; costs: of errors, by which answers then follow and are
@@ -91,10 +94,10 @@ def compare(
     affordable = int(len(rows.train) * seconds / len(groups) / max(slowest, 1e-9))
     train = rows.train.spaced(int(affordable * _LEARNED_SHARE))
     if len(train) < min(FEWEST_ROWS, len(rows.train)):
-        return None, Phrase("choice.budget-too-small", rows=FEWEST_ROWS)
+        return None, Phrase("choice.budget-too-small", rows=FEWEST_ROWS), ()
     held = rows.held.spaced(min(MOST_ANSWERED, max(affordable - len(train), FEWEST_ROWS)))
     if not len(held):
-        return None, Phrase("choice.no-validation")
+        return None, Phrase("choice.no-validation"), ()
     tried = []
     with progress.task(str(Phrase("work.comparing")), len(groups)) as task:
         for name, also in groups.items():
@@ -113,7 +116,7 @@ def compare(
                     required or {},
                 )
             except DataError:  # fewer rows show fewer classes, and may leave nothing to tell apart
-                return None, Phrase("choice.too-few-rows", rows=len(train))
+                return None, Phrase("choice.too-few-rows", rows=len(train)), ()
             # of several threads that spin, CPU time is too long, and so is the clock's on a busy machine
             took = min(timing.now_s() - begun[0], time.perf_counter() - begun[1])
             serves = next(one for one in found if one.spec.name in (name, *also)).estimate
@@ -127,9 +130,15 @@ def compare(
             )
             task.advance(1, name)
     taken_first = ranked(tried)
+    places = {one.learner: place for place, one in enumerate(taken_first)}
     took = sum(one.seconds for one in taken_first)
     compared = Comparison(len(train), len(held), took, taken_first)
-    return compared, reason(compared)
+    best = min(tried, key=lambda one: places[one.scores.learner])
+    return (
+        compared,
+        reason(compared),
+        tuple(deciding_rows.notices(best.scores.scores, best.influences, held.ids)),
+    )
 
 
 def ordered(found: Sequence[Weighed], compared: Comparison | None) -> tuple[Weighed, ...]:

@@ -91,12 +91,12 @@ def plan(
     held_rows = described.rows.get("validation")
     rows = Rows(examples, validation_rows=held_rows, augment=varied, corpus=size)
     found = ranking.forecast(able, signature, rows, learn, here, pretrained, budget_s, progress)
-    compared, reason = None, learner_scores.without(found, model)
+    compared, reason, deciding = None, learner_scores.without(found, model), tuple[Notice, ...]()
     if reason is None and of_corpus:
         reason = Phrase("choice.from-corpus")
     if reserved_s and reason is None:
         held = read_examples(validation.path, signature)
-        compared, reason = learner_scores.compare(
+        compared, reason, deciding = learner_scores.compare(
             found,
             signature,
             Rows(examples, held),
@@ -111,6 +111,7 @@ def plan(
         )
         found = learner_scores.ordered(found, compared)
     of_inputs = [
+        *deciding,
         *_of_aim(found[0], model, learn, aim),
         *fill_values(signature, examples),
         *_of_texts(texts, cannot_read),
