@@ -80,6 +80,14 @@ def test_what_goes_with_learning_beside_its_steps_is_little_but_for_what_is_writ
     assert costs.affordable(3.0, 1000) > 200
 
 
+def test_what_8_bits_make_smaller_is_what_the_export_makes_smaller() -> None:
+    """A small table of words stays as it is, and a size was forecast that no form came to."""
+    small, large = nn.Embedding(400, 96), nn.Embedding(4000, 96)
+    matrix = nn.Linear(96, 96, bias=False)
+    assert sample.compressible_bytes(nn.Sequential(small)) == 0
+    assert sample.compressible_bytes(nn.Sequential(small, large, matrix)) == 4 * 96 * (4000 + 96)
+
+
 # -- all of learning, by a clock that its parts move -------------------------------------------------------------
 
 

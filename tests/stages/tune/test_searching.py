@@ -337,6 +337,20 @@ def test_where_all_fail_the_next_run_tries_again(tmp_path):
         assert runs.started == [0, 1, 2]
 
 
+@pytest.mark.parametrize(("cause", "most", "line"), [
+    ("memory", "50 MB", "memory: 100 MB"),
+    ("time", "1 s", "trial_time: 2 s"),
+])  # fmt: skip
+def test_where_one_bound_ends_all_trials_the_line_that_widens_it_is_proposed(tmp_path, cause, most, line):
+    why = "tune.too-much-memory" if cause == "memory" else "tune.too-long"
+    runs = Runs(
+        tmp_path, answer=lambda settings: TrialEnd("failed", 0.5, why=Phrase(why, most=most), cause=cause)
+    )
+    with pytest.raises(ProjectError) as caught:
+        sealed(tmp_path, task(trials=2), runs)
+    assert line in caught.value.problems[0].next_step
+
+
 def test_a_grid_that_is_cut_and_a_budget_that_ends_are_said(tmp_path):
     space = Space((Axis("learn.learning_rate", values=(0.1, 0.2, 0.3)),))
     _, search = sealed(tmp_path, task(space=space, sampler="grid", trials=2), Runs(tmp_path))

@@ -30,7 +30,7 @@ _FEW_ROWS = 512  # rows that stand for all where none has a length
 _READ_ROWS = 192  # where each is read by an encoder
 _TIMED_BATCHES = 5
 _TIMED_REQUESTS = 9
-_AXES, _FEWEST_COMPRESSED = 2, 64 * 64  # as `exporting.int8` has it
+_AXES, _FEWEST_COMPRESSED, _FEWEST_IN_TABLE = 2, 64 * 64, 100_000  # as `exporting.int8` has it
 _AXES_OF_FILTERS = 4  # of convolutions over pictures, as `exporting.convolutions` has it
 
 
@@ -154,11 +154,18 @@ def package_bytes(signature: Signature, network: Network, states: Mapping[str, o
     return weight_bytes(network) + kind_states.packed_bytes(signature, states)
 
 
-def compressible_bytes(network: Network) -> int:
+def compressible_bytes(network: nn.Module) -> int:
     """Return how many of the weights' bytes an export in 8 bits makes smaller: of matrices, tables and filters."""
     weights = list(network.parameters())
     filters = [one for one in weights if one.dim() == _AXES_OF_FILTERS]
     if sum(one.numel() for one in filters) < _FEWEST_COMPRESSED:
         filters = []
-    tables = [one for one in weights if one.dim() == _AXES and one.numel() >= _FEWEST_COMPRESSED]
-    return sum(one.numel() * one.element_size() for one in (*filters, *tables))
+    # rows of a table are looked up, which 8 bits make no quicker: a small one stays
+    looked_up = {id(one.weight) for one in network.modules() if isinstance(one, nn.Embedding)}
+    flat = [
+        one
+        for one in weights
+        if one.dim() == _AXES
+        and one.numel() >= (_FEWEST_IN_TABLE if id(one) in looked_up else _FEWEST_COMPRESSED)
+    ]
+    return sum(one.numel() * one.element_size() for one in (*filters, *flat))

@@ -51,7 +51,7 @@ def tune(
     done = [one for one in found.trials if one.state == "done"]
     if not done:
         search.journal.forget()
-        raise ProjectError(_none_done(found.trials))
+        raise ProjectError(_none_done(found.trials, task.config))
     sealed = (*notices, *_notices(found, task.config))
     found = replace(found, warnings=sealed)
     found.write(out / "search")
@@ -64,12 +64,17 @@ def tune(
     }
 
 
-def _none_done(trials: Sequence[SearchTrial]) -> Problem:
+def _none_done(trials: Sequence[SearchTrial], config: TuneConfig) -> Problem:
+    ways = {(one.cause, _way_out(one, config.parallel)) for one in trials if one.state == "failed"}
+    cause, way = ways.pop() if len(ways) == 1 else (None, "alone")
     why = Counter(one.why for one in trials if one.why is not None).most_common(3)
     return Problem(
         "tune.none-done",
         count=len(trials),
         reasons=[Phrase("tune.reason", count=count, why=reason) for reason, count in why],
+        cause=cause,
+        way=way,
+        line=None if way == "alone" else _line(trials[0], way, config),
     )
 
 
