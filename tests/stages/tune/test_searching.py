@@ -222,7 +222,7 @@ def test_what_the_best_learned_once_more_leaves_of_the_budget_is_for_a_blend(tmp
     assert then.started == [9]
     # members that learned for longer than is left are not blended
     (tmp_path / "short").mkdir()
-    short = task(space=SEVERAL, budget_s=12.0, last=LAST, trials=8, first=FIRST)
+    short = task(space=SEVERAL, budget_s=10.0, last=LAST, trials=8, first=FIRST)
     found = run(tmp_path / "short", short, Runs(tmp_path / "short", learn_seconds=9.0))
     assert not any(one.values[LEARNER] == "blend" for one in found.trials)
 
@@ -235,8 +235,8 @@ def test_without_a_space_two_draws_of_three_are_of_the_best_learner_so_far(tmp_p
     what = task(space=SEVERAL, budget_s=100.0, last=LAST, trials=24, first=FIRST, parallel=parallel)
     found = run(tmp_path, what, Runs(tmp_path, answer=answer, learn_seconds=0.1))
     drawn = found.trials[2 + parallel : 24]
-    assert {one.learner for one in drawn if one.number % 3} == {"linear"}
-    assert {one.learner for one in drawn if not one.number % 3} == {"linear", "trees"}
+    assert {one.learner for one in drawn if one.number % 3 != 1} == {"linear"}
+    assert {one.learner for one in drawn if one.number % 3 == 1} == {"linear", "trees"}
     again = run(tmp_path, what, Runs(tmp_path, answer=answer, most=0))  # all of it from the journal
     assert [one.values for one in again.trials] == [one.values for one in found.trials]
 
@@ -254,7 +254,26 @@ def test_the_forms_of_the_best_learner_are_tried_before_its_amounts(tmp_path):
     )
     forms = [one.values for one in found.trials if set(one.values) == {LEARNER, "model.codes"}]
     assert forms == [{LEARNER: "trees", "model.codes": value} for value in ("sets", "order")]
-    assert [one.number for one in found.trials if one.values in forms] == [2, 4]
+    assert [one.number for one in found.trials if one.values in forms] == [2, 3]
+
+
+@pytest.mark.parametrize("default", ["sets", "order", "both"])
+def test_what_a_default_came_to_is_no_form_of_its_own(tmp_path, default):
+    axis = Axis("model.codes", values=("order", "both", "sets"), learners=("trees",))
+    space = Space((*SEVERAL.axes, axis), SEVERAL.learners)
+    worth = {"order": 0.8, "both": 0.7, "sets": 0.6}
+
+    def answer(settings):
+        if read(settings)[LEARNER] != '"trees"':
+            return 0.1
+        rate = float(read(settings).get("learn.learning_rate", 0.1))
+        return worth[read(settings).get("model.codes", f'"{default}"').strip('"')] - abs(rate - 0.1)
+
+    what = task(space=space, budget_s=100.0, last=LAST, trials=9, first=({LEARNER: "trees"}, FIRST[1]))
+    found = run(tmp_path, what, Runs(tmp_path, answer=answer))
+    forms = [one.values["model.codes"] for one in found.trials if set(one.values) == {LEARNER, "model.codes"}]
+    # what is found to answer as the default does was tried; what is left once all others do not, is not
+    assert forms == ["order", "both"] if default == "sets" else ["order", "both", "sets"]
 
 
 def trial(number, learner, **values):
@@ -278,6 +297,44 @@ def test_a_blend_has_the_forms_of_the_best_learner_and_one_trial_of_each_other()
     assert blending.members(order[:2]) == ()
     # forms of one learner are blended without others
     assert [one.number for one in blending.members([order[0], order[3]])] == [0, 3]
+
+
+def test_a_blend_keeps_to_what_is_left_of_the_budget_and_leaves_out_what_is_last():
+    lasting = {"trees": 3.0, "linear": 1.0, "network": 20.0}
+    order = [
+        SearchTrial(
+            number, {LEARNER: learner}, (), "done", seconds + 5, learner, learn_seconds=seconds, package="p"
+        )
+        for number, (learner, seconds) in enumerate(lasting.items())
+    ]
+    assert blending.seconds(order) == 29
+    assert blending.within(order, 29) == tuple(order)
+    assert blending.within(order, 28) == tuple(order[:2])
+    assert blending.within(order, 1) == tuple(order[:2])  # two are the fewest
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "learners"), [(60.0, {"trees", "linear", "slow"}), (40.0, {"trees", "linear"})]
+)
+def test_a_slow_learner_is_blended_where_there_is_time_for_it(tmp_path, budget_s, learners):
+    took = {'"trees"': 3.0, '"linear"': 1.0, '"slow"': 20.0}
+    worth = {'"trees"': 0.9, '"linear"': 0.8, '"slow"': 0.7}
+
+    class Uneven(Runs):
+        def next_end(self):
+            self.learn_seconds = took.get(read(self.running[0][1])[LEARNER], 1.0)
+            self.seconds = self.learn_seconds + 2
+            return super().next_end()
+
+    first = tuple({LEARNER: name.strip('"')} for name in took)
+    found = run(
+        tmp_path,
+        task(space=Space((), tuple(took)), budget_s=budget_s, last=LAST, trials=3, first=first),
+        Uneven(tmp_path, answer=lambda settings: worth.get(read(settings)[LEARNER], 0.95), settled=True),
+    )
+    blend = found.trials[-1].values
+    assert blend[LEARNER] == "blend"
+    assert {one["learner"] for one in blend["model.of"]} == learners
 
 
 def test_else_the_best_of_each_learner_are_blended(tmp_path):

@@ -97,7 +97,7 @@ class TreesSpec(Spec):
         "model.leaves": Between(3, 64, log=True, whole=True),
         "model.min_rows": Between(3, 60, log=True, whole=True),
         "learn.weight_decay": Between(1e-3, 30, log=True),
-        "model.codes": ("sets", "order", "both"),
-        "model.random_splits": (False, True),
+        "model.codes": ("order", "both", "sets"),  # what large tables have by default comes last
+        "model.random_splits": (True, False),
     }
     rank: ClassVar[int] = 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 
 from modelwright.core.evidence.measurement import Phase
-from modelwright.stages.tune.axes import LEARNER
+from modelwright.stages.tune.axes import LEARNER, Axis
 from modelwright.storage.formats.search import SearchTrial
 
 BUDGET = "learn.budget"
@@ -33,6 +34,36 @@ def members(order: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
         found += [one for one in order[1:] if one.learner == best][:1]
         found.sort(key=order.index)
     return tuple(found[:MOST]) if len(found) > 1 else ()
+
+
+def within(trials: Sequence[SearchTrial], seconds_left: float) -> tuple[SearchTrial, ...]:
+    """Return the trials to blend in so many seconds: without those that would be taken last, down to two."""
+    found = tuple(trials)
+    while len(found) > 2 and seconds(found) > seconds_left:
+        found = found[:-1]
+    return found
+
+
+def forms(
+    axis: Axis, ended: Sequence[SearchTrial], default: Mapping[str, JsonValue]
+) -> tuple[JsonValue, ...]:
+    """Return the names of an axis beside the default's, which stands open until data decide: it is one of the names.
+
+    default: the settings of the trial that leaves them open. Where all names but one are known to answer otherwise,
+    that one is the default's.
+    """
+    names = tuple(one for one in axis.values or () if not is_amount(one))
+    by_values = {json.dumps(one.values, sort_keys=True): _answers(one) for one in ended}
+
+    def answers(values: Mapping[str, JsonValue]) -> list[float | None]:
+        return by_values.get(json.dumps(values, sort_keys=True), [])
+
+    known = answers(default)
+    others = [answers({**default, axis.key: one}) for one in names]
+    if not known or known in others:  # found already, and tried
+        return names
+    left = [one for one, found in zip(names, others, strict=True) if not found]
+    return tuple(one for one in names if left != [one])
 
 
 def _alike(one: SearchTrial, other: SearchTrial) -> bool:

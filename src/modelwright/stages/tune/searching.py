@@ -157,16 +157,18 @@ class Searching:
         was_cut = not judged.taken.settled and (judged.taken.learn_seconds or 0.0) >= self.last.cut_s
         if not self.is_again and was_cut:
             return _Closing({**judged.taken.values, **self.last.values}, self.last.seconds)
-        members = blending.members(judged.order)
+        left_s = (self.task.budget_s or math.inf) - self.seconds
+        members = blending.within(blending.members(judged.order), left_s)
         if self.last.blend is None or len(members) < 2:
             return None
-        values, takes_s = blending.settings(self.last.blend, members), blending.seconds(members)
+        takes_s = blending.seconds(members)
+        learns_s = max(left_s, takes_s)
         if not self.is_again:
-            return _Closing({**values, **self.last.values}, takes_s, is_blend=True)
-        left_s = (self.task.budget_s or math.inf) - self.seconds
-        if takes_s > left_s + self._usual_s:  # a trial may have taken more than was left to it
+            learns_s = min(learns_s, self.last.seconds)
+        elif takes_s > left_s + self._usual_s:  # a trial may have taken more than was left to it
             return None
-        return _Closing({**values, blending.BUDGET: f"{max(left_s, takes_s):.4g} s"}, takes_s, is_blend=True)
+        values = blending.settings(self.last.blend, members)
+        return _Closing({**values, blending.BUDGET: f"{learns_s:.4g} s"}, takes_s, is_blend=True)
 
     @property
     def _usual_s(self) -> float:
@@ -182,7 +184,7 @@ class Searching:
 
         ended = [self.trials[at] for at in range(max(0, number - self.config.parallel + 1))]
         space = self._narrowed(number, ended)
-        if space is not self.space and (form := self._form(space)) is not None:
+        if space is not self.space and (form := self._form(space, ended)) is not None:
             return form
         aimed = self._aimed(ended)
         known = [
@@ -195,7 +197,8 @@ class Searching:
 
     def _narrowed(self, number: int, ended: Sequence[SearchTrial]) -> Space:
         """Return what a trial is drawn from: of a search without a space, mostly the learner that is best so far."""
-        if self.task.last is None or number % _WIDE == 0 or len(self.space.learners) < 2:
+        drawn = number - len(self.task.first)
+        if self.task.last is None or drawn % _WIDE == _WIDE - 1 or len(self.space.learners) < 2:
             return self.space
         judged = judging.judge_trials(self._search_of(ended), self.task.requirements, self.task.aim)
         best = None if judged is None else judged.taken.learner
@@ -203,19 +206,22 @@ class Searching:
             return self.space
         return Space(tuple(one for one in self.space.axes if one.beside(best)), (best,))
 
-    def _form(self, space: Space) -> Values | None:
+    def _form(self, space: Space, ended: Sequence[SearchTrial]) -> Values | None:
         """Return the next form of a learner that was not tried: one choice among names, all else as it is by default.
 
-        Defaults are good settings, and what errs on other rows is good to blend.
+        Defaults are good settings, and what errs on other rows is good to blend. What is known to be the default is no
+        form of its own.
         """
         (learner,) = space.learners
-        forms = [
-            {LEARNER: learner, axis.key: value}
-            for axis in space.axes
-            for value in axis.values or ()
-            if not blending.is_amount(value)
-        ]
-        return next((one for one in forms if one not in self.drawn), None)
+        return next(
+            (
+                {LEARNER: learner, axis.key: value}
+                for axis in space.axes
+                for value in blending.forms(axis, ended, {LEARNER: learner})
+                if {LEARNER: learner, axis.key: value} not in self.drawn
+            ),
+            None,
+        )
 
     def _aimed(self, ended: Sequence[SearchTrial]) -> dict[int, float]:
         """Return by trial what is made small: how wrong it is, or what it costs."""
