@@ -92,3 +92,21 @@ def test_a_combiner_with_nothing_to_combine_is_said(table: Path, stop: str) -> N
     assert found.column == "size"
     assert found.fix is not None
     assert "model.encoders: {size: {type: mlp}}" in found.fix
+
+
+@pytest.mark.parametrize(("lines", "line"), [
+    (["model:", "  learner: distil", "  from: nowhere"], 5),
+    (["model:", "  learner: given", "  path: nowhere.onnx"], 5),
+    (["tune:", "  trials: 2", "  space:", "    model.learner: [linear, distil]", "    model.from: [nowhere]"], 7),
+])  # fmt: skip
+def test_what_a_learner_has_against_its_options_is_said_of_their_line(
+    table: Path, lines: list[str], line: int
+) -> None:
+    declared = ['function: "f(size: number, colour: category) -> y: category"', "data: {source: a.csv}"]
+    (table / "modelwright.yaml").write_text("\n".join([*declared, *lines]))
+    project = Project(table / "modelwright.yaml")
+    with pytest.raises(ProjectError) as raised:
+        project.check()
+    places = {str(one.where) for one in raised.value.problems}
+    places |= {str(one.where) for one in project.run(to="plan").problems}
+    assert {place.rpartition("/")[2] for place in places} == {f"modelwright.yaml:{line}"}

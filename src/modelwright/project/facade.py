@@ -155,10 +155,10 @@ class Project:
             if self.opened.file.tune is not None:
                 _ = context.search_plan  # raises for what is wrong in it
             file = self.opened.file
-            sift(
-                context.signature, file.plan, context.model, context.pretrained, self.opened.folder
-            )  # raises where no learner can
             try:
+                sift(
+                    context.signature, file.plan, context.model, context.pretrained, self.opened.folder
+                )  # raises where no learner can
                 devices.execution(file.learn.device, context.machine, file.learn.processes)  # raises, too
             except ProjectError as error:
                 raise ProjectError(placed(self.opened, error.problems)) from None

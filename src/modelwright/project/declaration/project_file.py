@@ -161,6 +161,14 @@ class Opened:
         found = from_mapping(self.content, settings, self.folder)
         return replace(found, path=self.path, where=self.where)
 
+    def option_place(self, key: str | None) -> str | None:
+        """Return where the file states an option (`model.from`), or the values of it that a search tries."""
+        if key is None:
+            return None
+        if self.file.tune is not None and key in (self.file.tune.space or {}):
+            return self.where(("tune", "space", key))
+        return self.where(tuple(key.split("."))) or key
+
     @property
     def open_inputs(self) -> bool:
         """Return whether the inputs are those that the data holds."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from modelwright import learners
+from modelwright.core.messages import ProjectError
 from modelwright.core.signature import Signature
 from modelwright.engine.artifact_manifest import Artifact, ArtifactPart
 from modelwright.engine.store import Store
@@ -89,7 +90,12 @@ class Context:
             if (learned := self._gone_on_from((name,))) is not None:
                 given = {**given, PRETRAINED: str(learned)}
             options = learners.spec(name).Options.model_validate(given)
-            paths = bring.files(options, self.opened.folder)
+            try:
+                paths = bring.files(options, self.opened.folder)
+            except ProjectError as error:
+                raise ProjectError(
+                    [one.at(self.opened.option_place(one.where)) for one in error.problems]
+                ) from None
             found |= {f"brought/{place}": path for place, path in enumerate(paths)}
         return found
 

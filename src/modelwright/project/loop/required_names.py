@@ -79,6 +79,8 @@ def _placed(opened: Opened, problem: Problem) -> Problem:
     section, name = problem.values.get("section"), problem.values.get("name")
     if problem.where is None and problem.id in _OF_KEYS:
         return problem.at(opened.where(tuple(str(problem.values["key"]).split("."))))
+    if (problem.where or "").partition(".")[0] == "model":
+        return problem.at(opened.option_place(problem.where))  # of a learner, which knows its options alone
     if problem.where is not None or not isinstance(section, str):
         return problem
     return problem.at(opened.where((DATA, *section.split("."), str(name))))
