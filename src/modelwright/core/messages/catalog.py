@@ -38,9 +38,9 @@ DEFAULT = "en"
 VARIABLES = ("MODELWRIGHT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides
 PARTS = ("found", "rule", "next")
 COMMA = "list.comma"  # what stands between the items of a list
-OF_ONE = (
-    "list.of-one"  # the words that change behind a 1 (`rows/row`), and those that may stand between (`test`)
-)
+# The words that change behind a 1 (`rows/row`), those that may stand between (`test`), and those before a number
+# that is a name (`version`).
+OF_ONE = "list.of-one"
 _FOLDER = Path(__file__).parent
 _current = DEFAULT
 _within: ContextVar[str | None] = ContextVar("language", default=None)  # a block that words things otherwise
@@ -181,34 +181,45 @@ def _worded(pattern: str, values: Mapping[str, object]) -> str:
         if name is not None:
             value = values[name] if name in values else _READER.get_field(name, (), values)[0]
             shown.append(_shown(_READER.convert_field(value, conversion), form))
-            # the number of a version is its name, and counts nothing: `version 1 answers`
-            is_one = form in ("", ",") and type(value) is int and value == 1 and name != "version"
+            is_one = form in ("", ",") and type(value) is int and value == 1 and not _names(literal)
     return "".join(shown)
+
+
+def _names(before: str) -> bool:
+    """Tell whether a number behind this text is a name, and counts nothing: `version 1 answers`, `trial 1 steps`."""
+    word = before.rstrip(" ").rpartition(" ")[2]
+    return before.endswith(" ") and word in _words_of_one(language()).named
 
 
 def _of_one(behind: str) -> str:
     """Return what stands behind a 1 as it is said of one: ` rows are equal` as ` row is equal`."""
-    changing, between = _words_of_one(language())
-    words = behind.split(" ")
+    known, words = _words_of_one(language()), behind.split(" ")
     place = 1
-    while place < len(words) and words[place] in between:
+    while place < len(words) and words[place] in known.between:
         place += 1
     for at in (place, place + 1):  # the noun, and its verb
         word = _NO_LETTER.split(words[at], 1)[0] if words[0] == "" and at < len(words) else ""
-        if word not in changing:
+        if word not in known.changing:
             break
-        words[at] = changing[word] + words[at][len(word) :]
+        words[at] = known.changing[word] + words[at][len(word) :]
     return " ".join(words)
 
 
+@dataclass(frozen=True)
+class _WordsOfOne:
+    """The words of a language that change behind a 1, those that may stand between, those whose number is a name."""
+
+    changing: Mapping[str, str]
+    between: frozenset[str]
+    named: frozenset[str]
+
+
 @cache
-def _words_of_one(name: str) -> tuple[Mapping[str, str], frozenset[str]]:
-    """Return the words of a language that change behind a 1, and those that may stand between."""
-    entry = entries(name).get(OF_ONE)
-    if entry is None:
-        return {}, frozenset()
-    pairs = (one.partition("/") for one in entry["found"][0].text.split())
-    return {many: one for many, _, one in pairs}, frozenset(entry["rule"][0].text.split())
+def _words_of_one(name: str) -> _WordsOfOne:
+    entry = entries(name).get(OF_ONE, {})
+    found, rule, following = ("".join(one.text for one in entry.get(part, ())).split() for part in PARTS)
+    pairs = (one.partition("/") for one in found)
+    return _WordsOfOne({many: one for many, _, one in pairs}, frozenset(rule), frozenset(following))
 
 
 def _shown(value: object, form: str) -> str:
