@@ -153,7 +153,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     weights.pop("encoder.layer.1.output.dense.weight")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ProjectError, match="weights are missing"):
+    with pytest.raises(ProjectError, match="1 weight is missing"):
         pretrained.read(folder)
 
 

@@ -201,7 +201,7 @@ def test_a_schema_that_is_none_is_said_by_check(
     done = say(folder, "check")
     assert done.returncode == 1
     assert said in " ".join((done.stdout + done.stderr).split())
-    assert "where: model.answer_schema" in done.stdout + done.stderr
+    assert "where: modelwright.yaml:" in done.stdout + done.stderr
 
 
 def test_a_text_is_held_to_no_schema(project: Path, tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def test_rows_whose_tags_do_not_fit_are_set_aside_and_counted(tmp_path):
     rows = [{"tokens": [f"name{n}", "lives"], "tags": ["B-per", "O"]} for n in range(30)]
     rows += [{"tokens": ["a", "b"], "tags": ["O"]}]
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    with pytest.raises(DataError, match="2 tokens have 1 tags"):
+    with pytest.raises(DataError, match="2 tokens have 1 tag in row 31"):
         read(tmp_path, "rows.jsonl")
     found, _ = read(tmp_path, "rows.jsonl", invalid="drop")
     assert len(found) == 30
