@@ -317,20 +317,23 @@ def test_a_blend_keeps_to_what_is_left_of_the_budget_and_leaves_out_what_is_last
     ("budget_s", "learners"), [(60.0, {"trees", "linear", "slow"}), (40.0, {"trees", "linear"})]
 )
 def test_a_slow_learner_is_blended_where_there_is_time_for_it(tmp_path, budget_s, learners):
-    took = {'"trees"': 3.0, '"linear"': 1.0, '"slow"': 20.0}
-    worth = {'"trees"': 0.9, '"linear"': 0.8, '"slow"': 0.7}
+    took = {"trees": 3.0, "linear": 1.0, "slow": 20.0}
+    worth = {"trees": 0.9, "linear": 0.8, "slow": 0.7}
+
+    def learner(settings):
+        return read(settings)[LEARNER].strip('"')
 
     class Uneven(Runs):
         def next_end(self):
-            self.learn_seconds = took.get(read(self.running[0][1])[LEARNER], 1.0)
+            self.learn_seconds = took.get(learner(self.running[0][1]), 1.0)
             self.seconds = self.learn_seconds + 2
             return super().next_end()
 
-    first = tuple({LEARNER: name.strip('"')} for name in took)
+    first = tuple({LEARNER: name} for name in took)
     found = run(
         tmp_path,
         task(space=Space((), tuple(took)), budget_s=budget_s, last=LAST, trials=3, first=first),
-        Uneven(tmp_path, answer=lambda settings: worth.get(read(settings)[LEARNER], 0.95), settled=True),
+        Uneven(tmp_path, answer=lambda settings: worth.get(learner(settings), 0.95), settled=True),
     )
     blend = found.trials[-1].values
     assert blend[LEARNER] == "blend"

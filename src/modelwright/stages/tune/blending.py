@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,10 +52,9 @@ def forms(
     that one is the default's.
     """
     names = tuple(one for one in axis.values or () if not is_amount(one))
-    by_values = {json.dumps(one.values, sort_keys=True): _answers(one) for one in ended}
 
     def answers(values: Mapping[str, JsonValue]) -> list[float | None]:
-        return by_values.get(json.dumps(values, sort_keys=True), [])
+        return next((_answers(one) for one in ended if one.values == values), [])
 
     known = answers(default)
     others = [answers({**default, axis.key: one}) for one in names]
