@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -133,3 +134,16 @@ def test_what_unfolds_at_a_token_is_bounded() -> None:
             break
         mask.take(int(found[len(found) // 2]))
     assert not found or time.process_time() - spent < 1.0
+
+
+@pytest.mark.parametrize("other", [1.0, [1.0], {"a": [1.0]}])
+def test_numbers_that_are_equal_exclude_nothing_also_within_a_constant(other: Any) -> None:
+    first = json.loads(json.dumps(other).replace("1.0", "1"))
+    parts: dict[str, Any] = {
+        name: {"type": "object", "properties": {"k": {"const": value}}, "required": ["k"]}
+        for name, value in (("A", first), ("B", other))
+    }
+    schema = {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in parts], "$defs": parts}
+    assert "oneOf" in as_any_of(schema)
+    parts["B"]["properties"]["k"]["const"] = 2
+    assert "anyOf" in as_any_of(schema)

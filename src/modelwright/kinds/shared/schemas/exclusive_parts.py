@@ -83,9 +83,14 @@ def _values(schema: Mapping[str, Any]) -> frozenset[str] | None:
 
 def _written(values: Sequence[object]) -> Iterator[str]:
     for value in values:
-        # 1 and 1.0 are one number; true is none
-        whole = isinstance(value, float) and value.is_integer()
-        yield json.dumps(int(value) if whole else value, sort_keys=True)  # type: ignore[call-overload]
+        # 1 and 1.0 are one number, also within a list; true is none
+        plain = json.loads(json.dumps(value), parse_float=_number)
+        yield json.dumps(plain, sort_keys=True)
+
+
+def _number(written: str) -> int | float:
+    value = float(written)
+    return int(value) if value.is_integer() else value
 
 
 def _differ(values: Sequence[frozenset[str] | None]) -> bool:
