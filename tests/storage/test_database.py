@@ -259,15 +259,17 @@ def test_processes_at_once_agree(where: str | Path) -> None:
     state._engine.dispose()
 
 
-def test_reading_and_repeating_leave_the_file_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["{}", "sqlite:///{}"])
+def test_reading_and_repeating_leave_the_file_as_it_is(tmp_path: Path, form: str) -> None:
     """The stamp of a run watches the file: a run with nothing new to say must not touch it."""
     path = tmp_path / "state.db"
-    state = State.open(path)
+    place = form.format(path)
+    state = State.open(place)
     register(state, "a")
     state.register_evaluation("t", "pa")
     state.request_release(1, "direct", "run")
     before = path.stat()
-    again = State.open(path)
+    again = State.open(place)
     register(again, "a")
     again.register_evaluation("t", "pa")
     again.request_release(1, "direct", "run")
