@@ -61,9 +61,66 @@ def test_what_must_be_called_is_called_as_its_schema_says(server: Server, choice
     assert answer["usage"]["completion_tokens"] > 0
 
 
+def allowed(mode: str, *names: str) -> dict[str, Any]:
+    return {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": mode, "tools": [tiny_tools.named(name) for name in names]},
+    }
+
+
+def test_of_all_tools_that_the_prompt_has_those_alone_are_called_that_are_allowed(server: Server) -> None:
+    def asked(choice: Any, seed: int = 1, **more: Any) -> Any:
+        return ask(server, tool_choice=choice, seed=seed, max_tokens=200, temperature=2.0, **more).json()
+
+    size = asked("required")["usage"]["prompt_tokens"]
+    for name in ("weather", "now"):
+        for seed in range(3):
+            answer = asked(allowed("required", name), seed)
+            called = answer["choices"][0]["message"]["tool_calls"]
+            assert {one["function"]["name"] for one in called} == {name}
+            assert answer["usage"]["prompt_tokens"] == size
+        form = json_schema({"const": False})
+        for seed in range(6):
+            message = asked(allowed("auto", name), seed, response_format=form)["choices"][0]["message"]
+            called = message.get("tool_calls") or []
+            assert {one["function"]["name"] for one in called} <= {name}
+
+
 def test_a_call_that_is_cut_says_so(server: Server) -> None:
     (found,) = ask(server, tool_choice=tiny_tools.named("weather"), max_tokens=25).json()["choices"]
     assert found["finish_reason"] == "length"
+
+
+def json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
+def test_an_answer_calls_or_fits_its_schema(server: Server) -> None:
+    """As agents ask, whose last answer alone is an object: what a call is, the schema does not hold."""
+    schema = {
+        "type": "object",
+        "properties": {"sure": {"type": "boolean"}},
+        "required": ["sure"],
+        "additionalProperties": False,
+    }
+    form = json_schema(schema)
+    endings = set()
+    for seed in range(12):
+        (found,) = ask(server, response_format=form, seed=seed, max_tokens=200, temperature=2.0).json()[
+            "choices"
+        ]
+        endings.add(found["finish_reason"])
+        if found["finish_reason"] == "stop":
+            jsonschema_rs.validate(schema, json.loads(found["message"]["content"]))
+        elif found["finish_reason"] == "tool_calls":
+            for call in found["message"]["tool_calls"]:
+                function = call["function"]
+                jsonschema_rs.validate(
+                    tiny_tools.PARAMETERS[function["name"]], json.loads(function["arguments"])
+                )
+    assert {"stop", "tool_calls"} <= endings
+    (found,) = ask(server, response_format=form, tool_choice="required", max_tokens=200).json()["choices"]
+    assert found["finish_reason"] == "tool_calls"
 
 
 def test_where_nothing_is_called_tools_change_nothing(server: Server) -> None:
@@ -125,11 +182,16 @@ ODD = {
         ({"tools": [tiny_tools.tool("a")] * 2}, "value.tool-twice", "tools.1.function.name"),
         ({"tools": [tiny_tools.tool(f"f{one}") for one in range(129)]}, "value.too-many-tools", None),
         ({"tool_choice": tiny_tools.named("other")}, "request.unknown-tool", "tool_choice"),
+        ({"tool_choice": allowed("auto", "now", "other")}, "request.unknown-tool", "tool_choice"),
+        ({"tool_choice": allowed("none", "now")}, "request.option", "tool_choice"),
+        ({"tool_choice": allowed("auto")}, "request.option", "tool_choice"),
+        ({"tool_choice": allowed("required", "now"), "stop": "x"}, "request.option", "tool_choice"),
         ({"tool_choice": "any"}, "request.option", "tool_choice"),
         ({"tool_choice": "required", "tools": None}, "request.no-tool-to-call", "tool_choice"),
         ({"tool_choice": "required", "stop": "x"}, "request.option", "tool_choice"),
         ({"parallel_tool_calls": 3}, "request.option", "parallel_tool_calls"),
-        ({"response_format": {"type": "json_object"}}, "request.option", "response_format"),
+        ({"response_format": json_schema({"type": "object", "if": {}})}, "schema.keyword", "response_format"),
+        ({"response_format": json_schema({"const": 1}), "stop": "x"}, "request.option", "stop"),
         (
             {"tools": [tiny_tools.tool("a"), ODD], "tool_choice": "required"},
             "schema.keyword",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -14,7 +15,9 @@ from modelwright.runtime.drivers.decode.answer_masks import AnswerMask, AnswerMa
 from modelwright.runtime.drivers.decode.calling.call_grammar import AddedTokens, call_grammar, further_grammar
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
+BODY_FORM = '{"name": "{name}", "arguments": {arguments}}'  # without a mark
 HERMES = ToolTexts.model_validate(tiny_tools.HERMES)
+LLAMA = ToolTexts.model_validate({**tiny_tools.HERMES, "call": BODY_FORM, "calls_joint": None})
 MISTRAL = ToolTexts.model_validate({**tiny_tools.MISTRAL_TEXTS, "calls_after": "]<|im_end|>"})
 BODY = '{"name": "weather", "arguments": {"city": "Rome", "days": 3}}'
 CALL = f"<tool_call>\n{BODY}\n</tool_call>"
@@ -33,14 +36,18 @@ def tokenizer(*, special: bool | None) -> Tokenizer:
     return found
 
 
-def mask(words: Tokenizer, texts: ToolTexts, mark: str, *, one_call: bool = False) -> AnswerMask:
+def mask(
+    words: Tokenizer, texts: ToolTexts, mark: str | None, *, one_call: bool = False, schema: str | None = None
+) -> AnswerMask:
     added = words.get_added_tokens_decoder().items()
     tokens = AddedTokens(
         {token.content: one for one, token in added}, [one for one, token in added if not token.special]
     )
     tools = tools_of([*tiny_tools.TOOLS, LOOSE])
     masks = AnswerMasks(words, words.get_vocab_size(), [2])
-    found = masks.of_calls("tools", lambda: call_grammar(tools, texts, mark, tokens, one_call=one_call))
+    found = masks.of_calls(
+        "tools", lambda: call_grammar(tools, texts, mark, tokens, one_call=one_call, schema=schema)
+    )
     assert found is not None
     return found
 
@@ -73,6 +80,35 @@ def test_calls_fit_and_texts_are_free(
     words = tokenizer(special=special)
     assert [one for one in good if not fits(mask(words, texts, mark), words, one)] == []
     assert [one for one in bad if fits(mask(words, texts, mark), words, one)] == []
+
+
+SCHEMA = json.dumps({"$ref": "#/$defs/A", "$defs": {"A": {"oneOf": [{"const": "a"}, {"type": "integer"}]}}})
+
+
+@pytest.mark.parametrize("special", [None, False, True])
+@pytest.mark.parametrize(
+    ("texts", "mark", "good", "bad"),
+    [
+        (
+            HERMES,
+            "<tool_call>",
+            [CALL, f"{CALL}\n{CALL}", f"\n{CALL}", ANY],
+            [CALL.replace("3", "33"), f"I see.\n{CALL}", f"{CALL} and more", f'{CALL}\n"a"'],
+        ),
+        (MISTRAL, "[TOOL_CALLS]", [f"[TOOL_CALLS] [{BODY}, {BODY}]"], [f"[TOOL_CALLS] [{BODY}"]),
+        (LLAMA, None, [BODY], [f"{BODY}{BODY}", BODY.replace("Rome", "Bonn"), BODY[:-1]]),
+    ],
+)  # fmt: skip
+def test_an_answer_with_a_schema_fits_it_or_calls(
+    special: bool | None, texts: ToolTexts, mark: str | None, good: Sequence[str], bad: Sequence[str]
+) -> None:
+    words = tokenizer(special=special)
+    every = [*good, '"a"', "7"]
+    assert [one for one in every if not fits(mask(words, texts, mark, schema=SCHEMA), words, one)] == []
+    none = [*bad, "", "Hi", '"b"', '"a" and more']
+    assert [one for one in none if fits(mask(words, texts, mark, schema=SCHEMA), words, one)] == []
+    once = mask(words, texts, mark, schema=SCHEMA, one_call=True)
+    assert fits(once, words, good[0] if mark != "[TOOL_CALLS]" else f"{mark} [{BODY}]")
 
 
 @pytest.mark.parametrize("special", [None, False, True])

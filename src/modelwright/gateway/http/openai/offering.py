@@ -35,16 +35,19 @@ def offer(body: Mapping[str, Any], known: Collection[str], *, is_dialogue: bool)
     tools = _tools(body.get(TOOLS))
     match choice:
         case None | "none" | "auto" | "required":
-            pass
-        case {"type": "function", "function": {"name": str(name), **more}, **rest} if not more and not rest:
-            names = [one["function"]["name"] for one in tools]
-            if tools and name not in names:
-                raise RequestError(
-                    Problem("request.unknown-tool", name=CHOICE, tool=name[:64], known=names), 400
-                )
+            named, mode = [], choice
+        case {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [*allowed]},
+        }:
+            named = [_named(one) for one in allowed]
         case _:
-            raise wrong(CHOICE, 'none, auto, required, {"type": "function", "function": {"name": …}}')
-    if choice == "none" or (not tools and choice in (None, "auto")):
+            named, mode = [_named(choice)], "required"
+    names = [one["function"]["name"] for one in tools]
+    for name in named:
+        if tools and name not in names:
+            raise RequestError(Problem("request.unknown-tool", name=CHOICE, tool=name[:64], known=names), 400)
+    if choice == "none" or (not tools and mode in (None, "auto")):
         return Offer()
     if not tools:
         raise RequestError(Problem("request.no-tool-to-call", name=CHOICE), 400)
@@ -53,6 +56,17 @@ def offer(body: Mapping[str, Any], known: Collection[str], *, is_dialogue: bool)
     stated = {CHOICE: choice, PARALLEL: parallel}
     options = {name: value for name, value in stated.items() if value is not None}
     return Offer([{"role": TOOLS, "content": tools}], options)
+
+
+def _named(choice: object) -> str:
+    match choice:
+        case {"type": "function", "function": {"name": str(name), **more}, **rest} if not more and not rest:
+            return name
+    raise wrong(
+        CHOICE,
+        'none, auto, required, {"type": "function", "function": {"name": …}}, '
+        '{"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required", "tools": […]}}',
+    )
 
 
 def _tools(stated: object) -> list[Tool]:

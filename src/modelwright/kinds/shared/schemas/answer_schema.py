@@ -45,6 +45,11 @@ def grammar_of(schema: Mapping[str, Any]) -> str:
     return _readable(_plain(schema))
 
 
+def plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema of which `schema_problem` finds nothing, as the library reads it within a grammar."""
+    return as_any_of(_plain(schema))
+
+
 def schema_problem(schema: object, name: str) -> Problem | None:
     """Return why answers cannot be held to a schema, None where they can; name: of what holds the schema."""
     return missing_library() or _invalid(schema, name)

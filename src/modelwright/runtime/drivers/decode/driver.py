@@ -18,6 +18,7 @@ from modelwright.kinds.shared.calling.offered_tools import text_of
 from modelwright.kinds.shared.calling.tool_calls import with_calls
 from modelwright.kinds.shared.schemas.answer_schema import schema_problem
 from modelwright.kinds.shared.schemas.written_order import answer_text
+from modelwright.kinds.turns import TOOLS
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
 from modelwright.runtime.drivers.contract.driver import Call, Driver, Load, Part, Running
@@ -35,7 +36,7 @@ from modelwright.runtime.drivers.decode.calling.row_tools import (
 from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSettings, bad_settings
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
-from modelwright.runtime.drivers.decode.row_options import NONE, RowOptions, row_options, schemas
+from modelwright.runtime.drivers.decode.row_options import NONE, SCHEMA, RowOptions, row_options, schemas
 from modelwright.runtime.drivers.decode.writing_row import (
     EchoedRow,
     ScoredRow,
@@ -219,8 +220,10 @@ class RunningDecode(Running):
         """Raise RequestError where an answer cannot be held to its schema, that of a tool by its place."""
         try:
             self._masks.of(tools.options.schema)
+            if tools.free and tools.options.schema is not None and self._mask(tools) is None:
+                raise RequestError(Problem("request.option", name=SCHEMA, beside=TOOLS))
         except RequestError as error:
-            if tools.reader is None or error.problems[0].id == "machine.missing-library":
+            if tools.reader is None or tools.free or error.problems[0].id == "machine.missing-library":
                 raise
             raise RequestError(refused_schema(self._prompts.offered(row), error.problems[0])) from None
 
@@ -253,12 +256,12 @@ class RunningDecode(Running):
                 lambda: further_grammar(tools.further, texts, self._added, MOST_CALLS),
             )
             return found or self._masks.of(tools.options.schema)
-        if texts is None or tools.reader is None or tools.reader.mark is None or not tools.free:
+        if texts is None or tools.reader is None or not tools.free:
             return self._masks.of(tools.options.schema)
-        mark, one_call = tools.reader.mark, tools.options.one_call
+        mark, one_call, schema = tools.reader.mark, tools.options.one_call, tools.options.schema
         return self._masks.of_calls(
-            f"{one_call} {text_of(tools.free)}",
-            lambda: call_grammar(tools.free, texts, mark, self._added, one_call=one_call),
+            f"{one_call} {schema} {text_of(tools.free)}",
+            lambda: call_grammar(tools.free, texts, mark, self._added, one_call=one_call, schema=schema),
         )
 
     def _scored(self, row: Mapping[str, Any], value: object) -> Iterator[ScoredRow]:

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from modelwright.core.json_types import JsonObject
 from modelwright.core.messages import Problem, RequestError
+from modelwright.kinds.shared.calling.offered_tools import MOST_TOOLS
 from modelwright.kinds.shared.sealed_state import SealedState
 from modelwright.runtime.drivers.decode.decode_settings import (
     MinP,
@@ -52,6 +53,18 @@ class _NamedTool(SealedState):
     function: _NamedFunction
 
 
+class _Allowance(SealedState):
+    mode: Literal["auto", "required"]
+    tools: Annotated[list[_NamedTool], Field(min_length=1, max_length=MOST_TOOLS)]
+
+
+class _AllowedTools(SealedState):
+    """Those of the tools that may be called; the prompt names the others, too."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: _Allowance
+
+
 class _Options(SealedState):
     """The options of a call, each of which may be left out (None)."""
 
@@ -71,7 +84,7 @@ class _Options(SealedState):
     prompt_ids: list[Annotated[list[_TokenId], Field(min_length=1)]] | None = None
     max_time_s: Annotated[float, Field(gt=0.0)] | None = None
     held_to: dict[str, Any] | None = Field(None, alias=SCHEMA)
-    tool_choice: Literal["none", "auto", "required"] | _NamedTool | None = None
+    tool_choice: Literal["none", "auto", "required"] | _NamedTool | _AllowedTools | None = None
     parallel_tool_calls: bool | None = None
 
 
@@ -87,8 +100,18 @@ def schemas() -> dict[str, JsonObject]:
         "properties": {"type": {"const": "function"}, "function": function},
         "required": ["type", "function"],
     }
+    allowance = {
+        "type": "object",
+        "properties": {"mode": {"enum": [AUTO, REQUIRED]}, "tools": {"type": "array", "items": tool}},
+        "required": ["mode", "tools"],
+    }
+    allowed = {
+        "type": "object",
+        "properties": {"type": {"const": "allowed_tools"}, "allowed_tools": allowance},
+        "required": ["type", "allowed_tools"],
+    }
     choices = {"enum": [NONE, AUTO, REQUIRED, None]}
-    found[CHOICE] = {"anyOf": [choices, tool]}
+    found[CHOICE] = {"anyOf": [choices, tool, allowed]}
     whole = {"type": "integer", "minimum": -_SEEDS, "exclusiveMaximum": _SEEDS}
     return {**found, "seed": {"anyOf": [whole, {"type": "null"}]}}
 
@@ -100,7 +123,8 @@ class RowOptions:
     seed: of the noise; equal seeds give equal answers. stop: texts before which an answer ends. logprobs: how many
     likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
     ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
-    required, or the name of one behind `=`. one_call: whether at most one is. presence, frequency: what a token's logit
+    required, or the name of one behind `=`. allowed: the names of those that may be (None: of all). one_call: whether
+    at most one is. presence, frequency: what a token's logit
     loses once it stands in the answer, and for each time that it does; bias: (token, what is added to its logit).
     prompt_logprobs: as logprobs, of the tokens of what the row says. prompt_ids: the tokens of the whole prompt, with
     no template around them, in the place of what the row says.
@@ -113,6 +137,7 @@ class RowOptions:
     max_time_s: float | None = None
     schema: str | None = None
     choice: str = AUTO
+    allowed: tuple[str, ...] | None = None
     one_call: bool = False
     presence: float = 0.0
     frequency: float = 0.0
@@ -153,6 +178,7 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     if stop and read.held_to is not None:  # it would end an answer in the middle of an object
         raise RequestError(Problem("request.option", name="stop", beside=SCHEMA))
     schema = None if read.held_to is None else json.dumps(read.held_to)
+    choice, allowed = _choice(read)
     return [
         RowOptions(
             sampling,
@@ -161,7 +187,8 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
             read.logprobs,
             read.max_time_s,
             schema,
-            _choice(read),
+            choice,
+            allowed,
             read.parallel_tool_calls is False,
             read.presence_penalty or 0.0,
             read.frequency_penalty or 0.0,
@@ -173,12 +200,16 @@ def row_options(options: Mapping[str, Any], defaults: Sampling, rows: int) -> li
     ]
 
 
-def _choice(read: _Options) -> str:
-    """Return which tools are called; raises RequestError where an answer is held to a schema of another kind."""
-    choice = read.tool_choice
+def _choice(read: _Options) -> tuple[str, tuple[str, ...] | None]:
+    """Return which tools are called, and the names of those that may be (None: of all).
+
+    Raises RequestError where a stop string would end the object of a call that must come.
+    """
+    choice, allowed = read.tool_choice, None
+    if isinstance(choice, _AllowedTools):
+        allowed = tuple(one.function.name for one in choice.allowed_tools.tools)
+        choice = choice.allowed_tools.mode
     found = f"={choice.function.name}" if isinstance(choice, _NamedTool) else choice or AUTO
-    if found not in (NONE, AUTO):
-        for name, given in ((SCHEMA, read.held_to), ("stop", read.stop)):
-            if given:
-                raise RequestError(Problem("request.option", name=CHOICE, beside=name))
-    return found
+    if read.stop and found not in (NONE, AUTO):
+        raise RequestError(Problem("request.option", name=CHOICE, beside="stop"))
+    return found, allowed

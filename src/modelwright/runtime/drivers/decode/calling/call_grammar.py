@@ -1,4 +1,4 @@
-"""The grammar of an answer that may call: any text, and behind each mark of a call an object that fits its tool.
+"""The grammar of an answer that may call: what is said, and behind each mark of a call an object that fits its tool.
 
 Written in the grammar language of llguidance: https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelwright.kinds.shared.calling.offered_tools import Tool
-from modelwright.kinds.shared.schemas.answer_schema import FORM, schema_problem
+from modelwright.kinds.shared.schemas.answer_schema import FORM, plain_schema, schema_problem
 from modelwright.runtime.drivers.decode.calling.call_schema import call_schema
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
@@ -25,33 +25,63 @@ class AddedTokens:
 
 
 def call_grammar(
-    tools: Sequence[Tool], texts: ToolTexts, mark: str, added: AddedTokens, *, one_call: bool
+    tools: Sequence[Tool],
+    texts: ToolTexts,
+    mark: str | None,
+    added: AddedTokens,
+    *,
+    one_call: bool,
+    schema: str | None = None,
 ) -> str:
-    """Return the grammar; mark: what a call begins with.
+    """Return the grammar of an answer that says any text beside its calls or, with a schema, calls or fits it.
 
+    mark: what a call begins with; None, for which a schema is needed, where it is known by its object alone.
     Arguments are any object where a tool's parameters have what cannot be enforced.
     """
-    schema = json.loads(call_schema([_enforced(tool) for tool in tools], texts.keys))
-    begin, end = texts.around
-    behind = texts.prefix.partition(mark)[2]
+    called = _called(tools, texts, mark, added.ids, one_call=one_call)
+    if schema is not None:
+        return f"{_held(schema, mark, added.ids, one_call=one_call)}{called}\n"
+    assert mark is not None, "what is said is free where a call has no mark"
+    return f"{_free(mark, added, one_call=one_call)}{called}\n"
+
+
+def _free(mark: str, added: AddedTokens, *, one_call: bool) -> str:
+    """Return the rules of any text, and of how a call begins within it."""
     control = added.ids
-    body = f"{_literal(behind, control)} call {_literal(end, control)}"
-    if texts.calls_before:  # calls stand together
-        joint = texts.calls_joint
-        further = f"{_literal((joint or '') + begin, control)} call {_literal(end, control)}"
-        more = "" if joint is None or one_call else f"({further})*"
-        body = f"{body} {more} {_literal(_closing(texts), control)}"
     begun = f"begun: TEXT <[{control[mark]}]>" if mark in control else f"begun[lazy]: TEXT {json.dumps(mark)}"
     others = [str(one) for one in added.spoken if one != control.get(mark)]
     text = f"text: (TEXT <[{','.join(others)}]>)* TEXT" if others else "text: TEXT"
     aside = f"aside: TEXT <[{','.join(others)}]>\n" if others else ""
     between = "aside* " if others else ""
     whole = f"{between}called | text" if one_call else f"({between}called)* text"
-    form = {"x-guidance": dict(FORM), **schema}
-    return (
-        f"%llguidance {{}}\nstart: {whole}\n{text}\n{aside}called: begun {body}\n{begun}\n"
-        f"call: %json {json.dumps(form)}\nTEXT: /(.|\\n)*/\n"
-    )
+    return f"%llguidance {{}}\nstart: {whole}\n{text}\n{aside}{begun}\nTEXT: /(.|\\n)*/\n"
+
+
+def _held(schema: str, mark: str | None, control: Mapping[str, int], *, one_call: bool) -> str:
+    """Return the rules of calls alone, or of an object that fits a schema."""
+    calls = "called" if one_call or mark is None else "called+"
+    said = {"x-guidance": dict(FORM), **plain_schema(json.loads(schema))}
+    begun = f"begun: GAP {_literal(mark or '', control)}"
+    return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: %json {json.dumps(said)}\nGAP: /\\n{{0,2}}/\n"
+
+
+def _called(
+    tools: Sequence[Tool], texts: ToolTexts, mark: str | None, control: Mapping[str, int], *, one_call: bool
+) -> str:
+    """Return the rules of one call that has `begun`, and of those that stand with it in one turn."""
+    form = {
+        "x-guidance": dict(FORM),
+        **json.loads(call_schema([_enforced(tool) for tool in tools], texts.keys)),
+    }
+    begin, end = texts.around
+    behind = texts.prefix if mark is None else texts.prefix.partition(mark)[2]
+    body = f"{_literal(behind, control)} call {_literal(end, control)}"
+    if texts.calls_before:  # calls stand together
+        joint = texts.calls_joint
+        further = f"{_literal((joint or '') + begin, control)} call {_literal(end, control)}"
+        more = "" if joint is None or one_call else f"({further})*"
+        body = f"{body} {more} {_literal(_closing(texts), control)}"
+    return f"called: begun {body}\ncall: %json {json.dumps(form)}"
 
 
 def further_grammar(tools: Sequence[Tool], texts: ToolTexts, added: AddedTokens, most: int) -> str:

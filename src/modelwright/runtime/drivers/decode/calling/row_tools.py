@@ -16,7 +16,6 @@ from modelwright.runtime.drivers.decode.row_options import (
     CHOICE,
     NONE,
     REQUIRED,
-    SCHEMA,
     RowOptions,
 )
 
@@ -27,7 +26,7 @@ MOST_CALLS = 8  # of an answer that must call: one that goes round in circles co
 class RowTools:
     """What a row's tools make of it.
 
-    begins: what its answer has before its first token; free: tools that it may call behind the mark of a call;
+    begins: what its answer has before its first token; free: tools that it may call by objects that are held to them,
     further: those that it may call behind the first call, which must come.
     """
 
@@ -47,12 +46,18 @@ def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | Non
     if texts is None:
         raise RequestError(Problem("request.no-tools", name="tools"))
     names = [str(one["function"]["name"]) for one in tools]
+    for name in options.allowed or ():
+        if name not in names:
+            raise RequestError(Problem("request.unknown-tool", name=CHOICE, tool=name, known=names))
+    if options.allowed is not None:
+        tools = [one for one in tools if one["function"]["name"] in options.allowed]
+        names = [str(one["function"]["name"]) for one in tools]
     if options.choice == AUTO:
-        if options.schema is not None:  # under which nothing can be called
-            raise RequestError(Problem("request.option", name=SCHEMA, beside="tools"))
         reader = CallReader(texts, names, forced=False, most=1 if options.one_call else None)
         stop = (*options.stop, *(one for one in reader.stops if one not in options.stop))
-        return RowTools(replace(options, stop=stop), reader, free=() if reader.mark is None else tools)
+        # without a mark, a call cannot be told from a text before it has ended, but from an object of another form
+        is_held = reader.mark is not None or options.schema is not None
+        return RowTools(replace(options, stop=stop), reader, free=tools if is_held else ())
     named = options.choice.removeprefix("=")
     wanted = [one for one in tools if options.choice == REQUIRED or one["function"]["name"] == named]
     if not wanted:
