@@ -29,9 +29,11 @@ from modelwright.learners.generate.weights_folder import DecoderWeights
 from modelwright.learners.networks.decoders.decoder_shape import DecoderShape
 from modelwright.package.body import Body
 from modelwright.package.graphs import open_session
+from modelwright.runtime import machine
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import parsed
 from modelwright.runtime.drivers.decode.driver import needs_company
+from modelwright.runtime.drivers.decode.signed_bytes import opened_graph
 from modelwright.storage.formats.examples import Examples
 
 CONTEXT = 64
@@ -53,7 +55,8 @@ def _body(shape: DecoderShape, tensors: Any) -> Body:
 
 def _opened(body: Body) -> CachedGraph:
     settings = parsed({"context": CONTEXT, "ends": [], "prompt": [{"text": "a"}], "chunk": 8, "slots": 3})
-    return CachedGraph(open_session(body.graphs["model"], 1, "model.onnx", body.files), settings)
+    graph, files = opened_graph(body)
+    return CachedGraph(open_session(body.graphs[graph], 1, f"{graph}.onnx", files), settings)
 
 
 def _graph(
@@ -254,6 +257,34 @@ def test_a_row_of_zeros_stays_one_in_bytes() -> None:
     assert not beside[1].any()
 
 
+@pytest.mark.parametrize(
+    "words", [100, 20]
+)  # a table in the file of bytes, and one so small that graphs hold it
+@pytest.mark.parametrize("tied", [True, False])
+def test_bytes_read_as_signed_ones_say_the_same_to_the_bit(
+    words: int, tied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bytes are multiplied exactly either way; before VNNI sums of signed ones saturate, and are not used."""
+    if not machine.multiplies_signed_bytes():
+        pytest.skip("this processor has no VNNI")
+    config = tiny.config(words) | {"tie_word_embeddings": tied}
+    body = _body(
+        DecoderShape.of(config), tiny.tensors(words) | ({} if tied else {"lm_head.weight": _head(words)})
+    )
+    made = stored_bits.store(body, 8, pieces=[[3, 5, 7, 9]])
+    assert made is not None
+    ids = np.random.default_rng(2).integers(0, words, 30).tolist()
+    signed = _logits(_opened(made), ids)
+    monkeypatch.setattr(machine, "multiplies_signed_bytes", lambda: False)
+    assert opened_graph(made) == ("model", made.files)
+    assert np.array_equal(_logits(_opened(made), ids), signed)
+    assert signed.any()
+
+
+def _head(words: int) -> np.ndarray:
+    return np.random.default_rng(5).normal(0, 0.3, (words, 32)).astype(np.float32)
+
+
 def test_a_decoder_has_forms_of_8_and_of_4_bits_and_no_others(tmp_path: Path) -> None:
     body = _chat(tmp_path)
     compressor = GenerateExport().compressor(body, lambda: Rows(tiny.asked(20)))
@@ -263,7 +294,9 @@ def test_a_decoder_has_forms_of_8_and_of_4_bits_and_no_others(tmp_path: Path) ->
         assert isinstance(made, Body)
         nodes = onnx.load_from_string(bytes(made.graphs["model"])).graph.node
         assert sum(node.op_type == "MatMulIntegerToFloat" for node in nodes) == whole
-        assert len(made.files["weights.bin"]) < most * len(body.files["weights.bin"])
+        assert made.files.keys() - body.files.keys() == ({"bytes.bin"} if whole else set())
+        stored = sum(len(made.files[file]) for file in ("weights.bin", "bytes.bin") if file in made.files)
+        assert stored < most * len(body.files["weights.bin"])
     assert compressor.made(read({"form": "int4", "block": 64})) is None
     assert compressor.made(read(["int8", "int4"])) is compressor.made(read("prune")) is None
     assert [*compressor.offers, *compressor.otherwise] == [read("int8"), read("int8-blocks")]

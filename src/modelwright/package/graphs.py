@@ -10,6 +10,12 @@ from modelwright.package.confinement import confined
 from modelwright.package.content import Content
 from modelwright.package.ort import onnxruntime
 
+_RELEASE = tuple(map(int, onnxruntime.__version__.split(".")[:2]))
+# A thread that has no work spins for some microseconds, from one node of a graph to the next, and then sleeps: asleep
+# at once, two threads write with a decoder no quicker than one; one that spins between requests takes the core that the
+# gateway needs (decision 030). Releases before 1.27 know no such bound, and spin for long or not at all.
+_WAITING = {"spin_duration_us": "20"} if _RELEASE >= (1, 27) else {"allow_spinning": "0"}
+
 
 def open_session(
     graph: Content,
@@ -33,8 +39,8 @@ def open_session(
     options.log_severity_level = 4  # failures come back as exceptions, and need not be printed as well
     # Left to guess, the runtime takes some bytes that are ONNX for a format of its own, which nobody has checked.
     options.add_session_config_entry("session.load_model_format", "ONNX")
-    # A thread that spins between requests takes the core that the gateway needs.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for key, value in _WAITING.items():
+        options.add_session_config_entry(f"session.intra_op.{key}", value)
     if files:
         views = [content.view(one) for one in files.values()]
         options.add_external_initializers_from_files_in_memory(

@@ -21,6 +21,9 @@ _FLAGS = (
     ("neon", frozenset({"asimd"})),
 )
 
+# VNNI adds four products in 32 bits; before it, pairs were added in 16, which saturate.
+_SIGNED = (_FLAGS[0][1] | {"avx512_vnni"}, _FLAGS[1][1] | {"avx_vnni"})
+
 
 def cores(root: Path = ROOT) -> int:
     """Return how many cores this process may use: those it may run on, or its share of time, whichever is less."""
@@ -31,15 +34,24 @@ def cores(root: Path = ROOT) -> int:
 
 def instruction_set(root: Path = ROOT) -> str:
     """Return the name of the first set whose flags /proc/cpuinfo shows, else of the architecture."""
-    flags: set[str] = set()
-    for line in text(root / "proc/cpuinfo").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in {"flags", "Features"}:
-            flags = set(value.split())
-            break
+    flags = _flags(root)
     found = next((name for name, needed in _FLAGS if needed <= flags), None)
     architecture = os.uname().machine.lower()
     return found or ("neon" if architecture == "arm64" else architecture or "unknown")
+
+
+def multiplies_signed_bytes(root: Path = ROOT) -> bool:
+    """Tell whether unsigned bytes are multiplied with signed ones exactly, and quicker than with unsigned ones."""
+    flags = _flags(root)
+    return any(needed <= flags for needed in _SIGNED)
+
+
+def _flags(root: Path) -> set[str]:
+    for line in text(root / "proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in {"flags", "Features"}:
+            return set(value.split())
+    return set()
 
 
 def gpus(root: Path = ROOT) -> tuple[str, ...]:

@@ -41,6 +41,24 @@ def test_instruction_set_follows_from_the_flags(tmp_path: Path, cpuinfo: str, na
     assert machine(system(tmp_path, {"proc/cpuinfo": cpuinfo})).instruction_set == name
 
 
+@pytest.mark.parametrize(
+    ("more", "is_exact"),
+    [
+        ("", False),
+        (AVX512, False),
+        (f"{AVX512} avx512_vnni", True),
+        (" avx512_vnni", False),
+        (" avx_vnni", True),
+    ],
+)
+def test_signed_bytes_are_multiplied_where_sums_do_not_saturate(
+    tmp_path: Path, more: str, is_exact: bool
+) -> None:
+    root = system(tmp_path, {"proc/cpuinfo": X86.format(more)})
+    assert runtime_machine.multiplies_signed_bytes(root) is is_exact
+    assert not runtime_machine.multiplies_signed_bytes(tmp_path / "nowhere")
+
+
 def test_gpus_are_asked_for_where_a_driver_has_made_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The weights of a graph in a file of their own, from which the runtime maps them."""
+"""The weights of a graph in files of their own, from which the runtime maps them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _LEAST = 1024  # bytes; smaller ones stay in the graph
 class ExternalWeights:
     """Collects tensors: the large ones' bytes one after the other, and what the graph says of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str = FILE) -> None:
+        self.file = file
         self.tensors: dict[str, TensorProto] = {}
         self._bytes = bytearray()
 
@@ -28,7 +29,7 @@ class ExternalWeights:
             return name
         self._bytes += b"\0" * (-len(self._bytes) % _ALIGNED)
         tensor = TensorProto(name=name, data_type=kind, dims=values.shape, data_location=TensorProto.EXTERNAL)
-        place = (("location", FILE), ("offset", str(len(self._bytes))), ("length", str(len(data))))
+        place = (("location", self.file), ("offset", str(len(self._bytes))), ("length", str(len(data))))
         for key, value in place:
             tensor.external_data.add(key=key, value=value)
         self._bytes += data

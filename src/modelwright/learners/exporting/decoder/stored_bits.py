@@ -10,7 +10,7 @@ scale for each row of a matrix and of what it is multiplied with, unless `blocks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -24,6 +24,9 @@ from modelwright.learners.exporting.decoder import equal_channels
 from modelwright.learners.exporting.decoder.external_weights import FILE, ExternalWeights
 from modelwright.package import content
 from modelwright.package.body import Body
+from modelwright.package.content import Content
+from modelwright.runtime.drivers.decode.cached_graph import GRAPH
+from modelwright.runtime.drivers.decode.signed_bytes import BYTES, SIGNED, ZERO
 
 Bits = Literal[4, 8]
 _RUNTIME, _PRODUCT, _PRODUCT_OF_ROWS = "com.microsoft", "MatMulNBits", "MatMulIntegerToFloat"
@@ -33,7 +36,10 @@ _LONGER_BLOCK = 64  # in 8 bits, where it fills a row: a twentieth less to read
 _INT8 = 4
 # In whole bytes, beside the head. What attention reads and gives is narrower: there the nodes cost what they bring.
 _BY_ROWS = ("both.weight", "down.weight")
-_LEVELS, _ZERO = 127, 128  # bytes are unsigned: of signed ones AVX2 adds pairs in 16 bits, which can saturate
+# Bytes are unsigned around 128: of signed ones AVX2 adds pairs in 16 bits, which can saturate. A second graph reads
+# them as signed ones, which are quicker where that cannot happen.
+_LEVELS = 127
+_BYTES_ZERO, _BYTES_CENTRE = "bytes.zero", "bytes.centre"  # as a byte, and as a number
 # Of a mixed form, what stays in 8 bits: it is small, and costs the most when it is rounded (as llama.cpp mixes them).
 _FINER = ("qkv.weight", "down.weight")
 # Of a block's range, in 4 bits: the outermost weights cost the others their steps.
@@ -50,7 +56,7 @@ def store(
     as the decoder will read them, by which channels are made alike before they are rounded; without any they stay as
     they are, and more is lost. In blocks they always stay.
     """
-    model = onnx.load_from_string(content.whole(body.graphs["model"]))
+    model = onnx.load_from_string(content.whole(body.graphs[GRAPH]))
     if any(node.op_type in (_PRODUCT, _PRODUCT_OF_ROWS) for node in model.graph.node):
         return None
     stored = _Stored(body, model)
@@ -65,9 +71,29 @@ def store(
         stored.weights.add(name, stored.values(name))
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(nodes)
-    model.graph.initializer.extend(stored.weights.tensors.values())
-    graphs = {**body.graphs, "model": model.SerializeToString(deterministic=True)}
-    return replace(body, graphs=graphs, files={**body.files, FILE: stored.weights.content})
+    model.graph.initializer.extend([*stored.weights.tensors.values(), *stored.bytes.tensors.values()])
+    graphs: dict[str, Content] = {**body.graphs, GRAPH: model.SerializeToString(deterministic=True)}
+    files: dict[str, Content] = {**body.files, FILE: stored.weights.content}
+    if stored.bytes.tensors:
+        graphs[SIGNED] = _signed(model, stored.bytes.tensors.keys()).SerializeToString(deterministic=True)
+        files[BYTES] = stored.bytes.content
+    return replace(body, graphs=graphs, files=files)
+
+
+def _signed(model: onnx.ModelProto, of_bytes: Collection[str]) -> onnx.ModelProto:
+    """Return the graph that reads these tensors as signed bytes, of which the runtime then has taken 128."""
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    for tensor in made.graph.initializer:
+        if tensor.name in of_bytes:
+            tensor.data_type = TensorProto.INT8
+            if tensor.data_location != TensorProto.EXTERNAL:  # too small for the file
+                tensor.raw_data = bytes(one ^ ZERO for one in tensor.raw_data)
+        elif tensor.name == _BYTES_ZERO:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0, dtype=np.int8), tensor.name))
+        elif tensor.name == _BYTES_CENTRE:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0, dtype=np.float32), tensor.name))
+    return made
 
 
 class _Stored:
@@ -75,6 +101,7 @@ class _Stored:
 
     def __init__(self, body: Body, model: onnx.ModelProto) -> None:
         self.weights = ExternalWeights()
+        self.bytes = ExternalWeights(BYTES)
         self.done: set[str] = set()
         self.by_rows: set[str] = set()  # matrices that are whole bytes
         self.factors: Mapping[str, NDArray[np.float32]] = {}
@@ -151,7 +178,7 @@ class _Stored:
         if name not in self.done:
             self.done.add(name)
             rounded, scale = int8.rounded(values, _LEVELS)
-            self.weights.add(steps, np.ascontiguousarray((rounded.T + _ZERO).astype(np.uint8)))
+            self.bytes.add(steps, np.ascontiguousarray((rounded.T + ZERO).astype(np.uint8)))
             self.weights.add(scales, scale)
         return steps, scales
 
@@ -162,7 +189,8 @@ class _Stored:
         steps, scales = self._kept_by_rows(name, values)
         last = self._constant("rows.last", np.array([-1], dtype=np.int64))
         step = self._constant("rows.step", np.array(1 / _LEVELS, dtype=np.float32))
-        zero = self._constant("rows.zero", np.array(_ZERO, dtype=np.uint8))
+        zero = self._constant("rows.zero", np.array(ZERO, dtype=np.uint8))
+        bytes_zero = self._constant(_BYTES_ZERO, np.array(ZERO, dtype=np.uint8))
         given, out = node.input[0], node.output[0]
         size, most, share, whole = (f"{out}.{one}" for one in ("size", "most", "share", "bytes"))
         make = helper.make_node
@@ -173,7 +201,7 @@ class _Stored:
             make("QuantizeLinear", [share, step, zero], [whole]),
             make(
                 _PRODUCT_OF_ROWS,
-                [whole, steps, step, scales, zero, zero],
+                [whole, steps, step, scales, zero, bytes_zero],
                 [f"{out}.scaled"],
                 name=node.name,
                 domain=_RUNTIME,
@@ -215,7 +243,7 @@ class _Stored:
         """Return the nodes that look tokens up in the head's bytes (width, words), and divide by its factors."""
         steps, scales = self._kept_by_rows(name, self.values(name))
         ids, out = node.input[1], node.output[0]
-        zero = self.weights.add("words.zero", np.array(_ZERO, dtype=np.float32))
+        zero = self.weights.add(_BYTES_CENTRE, np.array(ZERO, dtype=np.float32))
         last = self.weights.add("words.last", np.array([-1], dtype=np.int64))
         make = helper.make_node
         nodes = [

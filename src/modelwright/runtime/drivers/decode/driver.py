@@ -37,6 +37,7 @@ from modelwright.runtime.drivers.decode.decode_settings import DRIVER, DecodeSet
 from modelwright.runtime.drivers.decode.decoding_loop import DecodingLoop
 from modelwright.runtime.drivers.decode.prompts import TOKENIZER, Prompts
 from modelwright.runtime.drivers.decode.row_options import NONE, SCHEMA, RowOptions, row_options, schemas
+from modelwright.runtime.drivers.decode.signed_bytes import BYTES, SIGNED, opened_graph
 from modelwright.runtime.drivers.decode.writing_row import (
     EchoedRow,
     ScoredRow,
@@ -304,17 +305,19 @@ class RunningDecode(Running):
 
 
 class DecodeDriver(Driver):
-    """Opens the graph `model`, a decoder with its cache, and the tokenizer beside it."""
+    """Opens the graph `model`, or its twin `signed`, a decoder with its cache, and the tokenizer beside it."""
 
     def open(self, body: Body, threads: int) -> Running:
         """Open the graph and try it once; raises PackageError where the parts are others, or do not belong together."""
         settings = DecodeSettings.of(body)
-        if set(body.graphs) != {GRAPH} or len(body.signature.outputs) != 1:
+        if body.graphs.keys() - {SIGNED} != {GRAPH} or len(body.signature.outputs) != 1:
             graphs = ", ".join(f"`{name}`" for name in sorted(body.graphs)) or None
             raise PackageError(Problem("package.wrong-graphs", driver=DRIVER, wanted=GRAPH, graphs=graphs))
-        if TOKENIZER not in body.files:
-            raise bad_settings(TOKENIZER, fault="file", name=TOKENIZER)
-        graph = CachedGraph(open_session(body.graphs[GRAPH], threads, f"{GRAPH}.onnx", body.files), settings)
+        for name in (TOKENIZER, BYTES) if SIGNED in body.graphs else (TOKENIZER,):
+            if name not in body.files:
+                raise bad_settings(name, fault="file", name=name)
+        opened, files = opened_graph(body)
+        graph = CachedGraph(open_session(body.graphs[opened], threads, f"{opened}.onnx", files), settings)
         if max(settings.ends, default=0) >= graph.words:
             raise bad_settings("ends", error=f"{max(settings.ends)} ≥ {graph.words}")
         whole = settings.context * graph.cache.token_bytes

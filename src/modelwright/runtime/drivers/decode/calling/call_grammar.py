@@ -60,9 +60,9 @@ def _free(mark: str, added: AddedTokens, *, one_call: bool) -> str:
 def _held(schema: str, mark: str | None, control: Mapping[str, int], *, one_call: bool) -> str:
     """Return the rules of calls alone, or of an object that fits a schema."""
     calls = "called" if one_call or mark is None else "called+"
-    said = {"x-guidance": dict(FORM), **plain_schema(json.loads(schema))}
+    answer = {"x-guidance": dict(FORM), **plain_schema(json.loads(schema))}
     begun = f"begun: GAP {_literal(mark or '', control)}"
-    return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: %json {json.dumps(said)}\nGAP: /\\n{{0,2}}/\n"
+    return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: %json {json.dumps(answer)}\nGAP: /\\n{{0,2}}/\n"
 
 
 def _called(
