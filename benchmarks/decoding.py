@@ -37,6 +37,7 @@ from modelwright.learners.exporting.decoder.decoder_body import decoder_body
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.driver import Call
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
+from modelwright.runtime.drivers.decode.signed_bytes import opened_graph
 
 PROMPT = 32  # tokens
 MOST_MB, MOST_LOST, MOST_DIFFER = 160, 0.02, 0
@@ -135,7 +136,8 @@ def differing(body: Body, threads: int, texts: Sequence[str], tokens: int) -> tu
 
 def save_for_genai(body: Body, folder: Path, config: dict[str, Any], threads: int) -> None:
     """Write the same graph with the inputs that GenAI feeds: a mask of positions, and one row of logits an answer."""
-    model = onnx.load_from_string(bytes(body.graphs["model"]))
+    name, files = opened_graph(body)  # as our driver opens it on this processor
+    model = onnx.load_from_string(bytes(body.graphs[name]))
     graph = model.graph
     make, info = helper.make_node, helper.make_tensor_value_info
     last = next(node for node in graph.node if node.output[0] == "wanted")
@@ -169,7 +171,8 @@ def save_for_genai(body: Body, folder: Path, config: dict[str, Any], threads: in
     logits = next(one for one in graph.output if one.name == "logits")
     logits.CopyFrom(info("logits", TensorProto.FLOAT, ["n", 1, config["vocab_size"]]))
     onnx.save(model, folder / "model.onnx")
-    (folder / "weights.bin").write_bytes(bytes(body.files["weights.bin"]))
+    for file in ("weights.bin", "bytes.bin"):
+        (folder / file).write_bytes(bytes(files[file]))
     heads, width = config["num_attention_heads"], config["hidden_size"]
     decoder = {
         "session_options": {"intra_op_num_threads": threads, "provider_options": []},
