@@ -55,7 +55,6 @@ class History:
     ("name", "examples"),
     [
         ("every kind", 10),
-        ("picture", 10),
         *(pytest.param(name, 60, marks=pytest.mark.proof) for name in BODIES),
     ],
 )

@@ -102,7 +102,8 @@ def test_an_encoder_has_room_for_all_texts_at_once(folder):
         starting_point(SAME, long, {"a": folder, "b": folder}, FinetuneOptions(max_length=20).model_dump())
 
 
-@pytest.mark.parametrize("together", [True, False])
+# apart, the graph is that of a network with two texts
+@pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.proof)])
 def test_the_graph_reads_two_texts_as_torch_does(folder, tmp_path, together):
     begin, encoded = begun(folder, together=together)
     learned_folder.write(tmp_path / "learned", "finetune", SAME, begin.states, begin.network)

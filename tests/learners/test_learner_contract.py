@@ -10,8 +10,8 @@ from modelwright import learners
 from modelwright.testing import learners as contract
 
 # All kinds at once make the largest graph; each of them is in a smaller one elsewhere. The members of a blend are
-# each tried by themselves.
-SLOW = ("network-wide", "blend-wide")
+# each tried by themselves. Of a learner of texts one case is exported; the other is in tests of its own as well.
+SLOW = ("network-wide", "blend-wide", "match-pair", "extract-wide")
 
 
 def _marks(case: contract.Case) -> tuple[pytest.MarkDecorator, ...]:

@@ -112,7 +112,7 @@ def test_a_run_cut_off_anywhere_ends_with_the_bytes_of_an_unbroken_one(
     assert digests.of_folder(_learn(tmp_path / "other", Setup(**{**vars(other), "seed": 4}))) != whole
 
 
-@pytest.mark.parametrize("kind", ["text", "image", "audio"])
+@pytest.mark.parametrize("kind", ["text", "image", pytest.param("audio", marks=pytest.mark.proof)])
 def test_other_learners_start_from_what_was_learned(tmp_path: Path, kind: str) -> None:
     signature, data = _of_kind(kind, 24)
     out = _learn(tmp_path, _setup(augment={"given": AMOUNTS[kind]}), signature, data)

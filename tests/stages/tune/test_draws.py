@@ -60,7 +60,8 @@ GIVEN = Space(
 )
 
 
-@pytest.mark.parametrize("sampler", ["grid", "random", "tpe", "gp"])
+# what fits a Gaussian process takes seconds
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe", pytest.param("gp", marks=pytest.mark.proof)])
 def test_a_key_that_another_one_gives_its_meaning_is_drawn_where_it_has_one(sampler):
     tried, known = [], []
     while (values := draw(GIVEN, sampler, 0, len(tried), known, tried)) is not None:
