@@ -92,10 +92,15 @@ SCHEMA = json.dumps({"$ref": "#/$defs/A", "$defs": {"A": {"oneOf": [{"const": "a
         (
             HERMES,
             "<tool_call>",
-            [CALL, f"{CALL}\n{CALL}", f"\n{CALL}", ANY],
-            [CALL.replace("3", "33"), f"I see.\n{CALL}", f"{CALL} and more", f'{CALL}\n"a"'],
+            [CALL, f"{CALL}\n{CALL}", f"\n{CALL}", CALL * 8, ANY],
+            [CALL * 9, CALL.replace("3", "33"), f"I see.\n{CALL}", f"{CALL} and more", f'{CALL}\n"a"'],
         ),
-        (MISTRAL, "[TOOL_CALLS]", [f"[TOOL_CALLS] [{BODY}, {BODY}]"], [f"[TOOL_CALLS] [{BODY}"]),
+        (
+            MISTRAL,
+            "[TOOL_CALLS]",
+            [f"[TOOL_CALLS] [{BODY}, {BODY}]"],
+            [f"[TOOL_CALLS] [{BODY}", f"[TOOL_CALLS] [{', '.join([BODY] * 9)}]"],
+        ),
         (LLAMA, None, [BODY], [f"{BODY}{BODY}", BODY.replace("Rome", "Bonn"), BODY[:-1]]),
     ],
 )  # fmt: skip

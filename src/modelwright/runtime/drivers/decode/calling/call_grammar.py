@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from modelwright.kinds.shared.calling.offered_tools import Tool
 from modelwright.kinds.shared.schemas.answer_schema import FORM, plain_schema, schema_problem
 from modelwright.runtime.drivers.decode.calling.call_schema import call_schema
+from modelwright.runtime.drivers.decode.calling.row_tools import MOST_CALLS
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
 
 
@@ -38,7 +39,8 @@ def call_grammar(
     mark: what a call begins with; None, for which a schema is needed, where it is known by its object alone.
     Arguments are any object where a tool's parameters have what cannot be enforced.
     """
-    called = _called(tools, texts, mark, added.ids, one_call=one_call)
+    most = None if schema is None else MOST_CALLS
+    called = _called(tools, texts, mark, added.ids, one_call=one_call, most=most)
     if schema is not None:
         return f"{_held(schema, mark, added.ids, one_call=one_call)}{called}\n"
     assert mark is not None, "what is said is free where a call has no mark"
@@ -58,15 +60,21 @@ def _free(mark: str, added: AddedTokens, *, one_call: bool) -> str:
 
 
 def _held(schema: str, mark: str | None, control: Mapping[str, int], *, one_call: bool) -> str:
-    """Return the rules of calls alone, or of an object that fits a schema."""
-    calls = "called" if one_call or mark is None else "called+"
+    """Return the rules of calls alone, not more than come to an end, or of an object that fits a schema."""
+    calls = "called" if one_call or mark is None else f"called{{1,{MOST_CALLS}}}"
     answer = {"x-guidance": dict(FORM), **plain_schema(json.loads(schema))}
     begun = f"begun: GAP {_literal(mark or '', control)}"
     return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: %json {json.dumps(answer)}\nGAP: /\\n{{0,2}}/\n"
 
 
 def _called(
-    tools: Sequence[Tool], texts: ToolTexts, mark: str | None, control: Mapping[str, int], *, one_call: bool
+    tools: Sequence[Tool],
+    texts: ToolTexts,
+    mark: str | None,
+    control: Mapping[str, int],
+    *,
+    one_call: bool,
+    most: int | None,
 ) -> str:
     """Return the rules of one call that has `begun`, and of those that stand with it in one turn."""
     form = {
@@ -79,7 +87,9 @@ def _called(
     if texts.calls_before:  # calls stand together
         joint = texts.calls_joint
         further = f"{_literal((joint or '') + begin, control)} call {_literal(end, control)}"
-        more = "" if joint is None or one_call else f"({further})*"
+        more = (
+            "" if joint is None or one_call else f"({further}){{0,{most - 1}}}" if most else f"({further})*"
+        )
         body = f"{body} {more} {_literal(_closing(texts), control)}"
     return f"called: begun {body}\ncall: %json {json.dumps(form)}"
 

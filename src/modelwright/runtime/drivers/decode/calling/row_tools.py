@@ -19,7 +19,7 @@ from modelwright.runtime.drivers.decode.row_options import (
     RowOptions,
 )
 
-MOST_CALLS = 8  # of an answer that must call: one that goes round in circles comes to an end
+MOST_CALLS = 8  # of an answer that can but call: one that goes round in circles comes to an end
 
 
 @dataclass(frozen=True)
