@@ -402,9 +402,26 @@ def test_a_place_is_shown_without_its_password(path):
     assert opening.shown(Server) == "postgresql://me:***@host/db"
 
 
-def test_a_database_in_memory_has_no_file():
-    state = State.open("sqlite:///:memory:")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory&uri=true",
+        "sqlite:///file::memory:?cache=shared&uri=true",
+    ],
+)
+def test_a_database_in_memory_has_no_file(url):
+    state = State.open(url)
     assert state.file is None
+    assert state.versions() == []
+
+
+@pytest.mark.parametrize("form", ["sqlite:///{}", "sqlite:///file:{}?uri=true"])
+def test_the_file_of_a_url_is_the_one_that_is_opened(tmp_path, form):
+    place = tmp_path / "state.db"
+    assert State.open(form.format(place)).file == place
+    assert place.is_file()
 
 
 def test_folders_are_made(tmp_path):

@@ -69,10 +69,7 @@ class State:
         """Return the file of an SQLite database, None for a server (or one in memory)."""
         if self._copy_of is not None:
             return self._copy_of
-        database = self._engine.url.database
-        if self._engine.dialect.name != "sqlite" or database in {None, "", ":memory:"}:
-            return None
-        return Path(str(database)).absolute()
+        return opening.file_of_url(self._engine.url)
 
     @property
     def where(self) -> str:

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 
 from modelwright.core.messages import MachineError, Problem, StateError
 from modelwright.storage import disk, read_only
@@ -40,7 +41,7 @@ def connect(where: str | Path) -> Engine:
         try:
             url = make_url(where)
             place = url.render_as_string(hide_password=True)
-            engine = _file_engine(url) if file_of(where) is not None else create_engine(url)
+            engine = _engine(url)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise _unusable(str(error), place) from None
         if engine.dialect.name not in {"sqlite", "postgresql"}:
@@ -50,7 +51,7 @@ def connect(where: str | Path) -> Engine:
         with explained(place):
             path.parent.mkdir(parents=True, exist_ok=True)
         # The path is no text of a URL, in which `?` and `%` would mean something.
-        engine = _file_engine(URL.create("sqlite", database=os.fspath(path.absolute())))
+        engine = _engine(URL.create("sqlite", database=os.fspath(path.absolute())))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -59,10 +60,13 @@ def connect(where: str | Path) -> Engine:
     return engine
 
 
-def _file_engine(url: URL) -> Engine:
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
     # A connection for each use: nothing is shared with a forked child, and opening takes 0.2 ms. One that a pool keeps
-    # would change the file whenever it is collected, by what its write-ahead log still holds.
-    return create_engine(url, poolclass=NullPool)
+    # would change the file whenever it is collected, by what its write-ahead log still holds. In memory, a database is
+    # gone with its connection.
+    return create_engine(url, poolclass=SingletonThreadPool if file_of_url(url) is None else NullPool)
 
 
 def file_of(where: str | Path) -> Path | None:
@@ -73,9 +77,17 @@ def file_of(where: str | Path) -> Path | None:
         url = make_url(where)
     except ArgumentError:
         return None  # `connect` says what is wrong with it
-    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+    return file_of_url(url)
+
+
+def file_of_url(url: URL) -> Path | None:
+    """Return the file of an SQLite database, None for a server (or one in memory)."""
+    if url.get_backend_name() != "sqlite" or url.query.get("mode") == "memory":
         return None
-    return Path(str(url.database)).absolute()
+    path = url.database or ""
+    if path.startswith("file:") and "uri" in url.query:  # https://www.sqlite.org/uri.html
+        path = unquote(urlsplit(path).path)
+    return Path(path).absolute() if path not in {"", ":memory:"} else None
 
 
 def snapshot(path: Path) -> Engine:
@@ -190,7 +202,7 @@ def _migrate(connection: Connection, where: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise StateError(Problem("state.newer", where=where, revision=revision, head=HEAD))
-    file = connection.engine.url.database
-    if revision is not None and connection.dialect.name == "sqlite" and file:  # one in memory has none
-        backups.take(Path(file), datetime.now(UTC))  # what it was before; a server's copies are its keeper's
+    file = file_of_url(connection.engine.url)
+    if revision is not None and file is not None:
+        backups.take(file, datetime.now(UTC))  # what it was before; a server's copies are its keeper's
     command.upgrade(config, "head")
