@@ -34,10 +34,11 @@ from modelwright.core.signature import Signature
 from modelwright.kinds.contract.common import Form, Role
 from modelwright.learners.exporting.decoder import stored_bits
 from modelwright.learners.exporting.decoder.decoder_body import decoder_body
+from modelwright.learners.exporting.decoder.external_weights import FILE
 from modelwright.package.body import Body
 from modelwright.runtime.drivers.contract.driver import Call
 from modelwright.runtime.drivers.decode.driver import DecodeDriver, RunningDecode
-from modelwright.runtime.drivers.decode.signed_bytes import opened_graph
+from modelwright.runtime.drivers.decode.signed_bytes import BYTES, opened_graph
 
 PROMPT = 32  # tokens
 MOST_MB, MOST_LOST, MOST_DIFFER = 160, 0.02, 0
@@ -171,7 +172,7 @@ def save_for_genai(body: Body, folder: Path, config: dict[str, Any], threads: in
     logits = next(one for one in graph.output if one.name == "logits")
     logits.CopyFrom(info("logits", TensorProto.FLOAT, ["n", 1, config["vocab_size"]]))
     onnx.save(model, folder / "model.onnx")
-    for file in ("weights.bin", "bytes.bin"):
+    for file in (FILE, BYTES):
         (folder / file).write_bytes(bytes(files[file]))
     heads, width = config["num_attention_heads"], config["hidden_size"]
     decoder = {

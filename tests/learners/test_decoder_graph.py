@@ -32,8 +32,8 @@ from modelwright.package.graphs import open_session
 from modelwright.runtime import machine
 from modelwright.runtime.drivers.decode.cached_graph import CachedGraph
 from modelwright.runtime.drivers.decode.decode_settings import parsed
-from modelwright.runtime.drivers.decode.driver import needs_company
-from modelwright.runtime.drivers.decode.signed_bytes import opened_graph
+from modelwright.runtime.drivers.decode.driver import DecodeDriver, needs_company
+from modelwright.runtime.drivers.decode.signed_bytes import BYTES, SIGNED, opened_graph
 from modelwright.storage.formats.examples import Examples
 
 CONTEXT = 64
@@ -279,6 +279,20 @@ def test_bytes_read_as_signed_ones_say_the_same_to_the_bit(
     assert opened_graph(made) == ("model", made.files)
     assert np.array_equal(_logits(_opened(made), ids), signed)
     assert signed.any()
+
+
+def test_a_graph_of_signed_bytes_without_all_its_bytes_is_refused(tmp_path: Path) -> None:
+    made = stored_bits.store(_chat(tmp_path), 8)
+    assert made is not None
+    DecodeDriver().open(made, 1)
+    without = {name: data for name, data in made.files.items() if name != BYTES}
+    with pytest.raises(PackageError, match=r"bytes\.bin"):
+        DecodeDriver().open(replace(made, files=without), 1)
+    short = {**made.files, BYTES: bytes(made.files[BYTES])[:-64]}
+    with pytest.raises(PackageError):
+        DecodeDriver().open(replace(made, files=short), 1)
+    with pytest.raises(PackageError, match="signed"):
+        DecodeDriver().open(replace(made, graphs={SIGNED: made.graphs[SIGNED]}), 1)
 
 
 def _head(words: int) -> np.ndarray:

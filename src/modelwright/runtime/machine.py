@@ -15,14 +15,16 @@ ROOT = Path("/")  # where /dev, /proc and /sys lie
 _GPU = re.compile(r"nvidia\d+|nvhost-gpu|nvgpu|dxg|kfd")
 
 # What libraries choose their code paths by; the first whose flags are all there names the machine.
+_AVX512 = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})
+_AVX2 = frozenset({"avx2", "fma"})
 _FLAGS = (
-    ("avx512", frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl"})),
-    ("avx2", frozenset({"avx2", "fma"})),
+    ("avx512", _AVX512),
+    ("avx2", _AVX2),
     ("neon", frozenset({"asimd"})),
 )
 
 # VNNI adds four products in 32 bits; before it, pairs were added in 16, which saturate.
-_SIGNED = (_FLAGS[0][1] | {"avx512_vnni"}, _FLAGS[1][1] | {"avx_vnni"})
+_SIGNED = (_AVX512 | {"avx512_vnni"}, _AVX2 | {"avx_vnni"})
 
 
 def cores(root: Path = ROOT) -> int:

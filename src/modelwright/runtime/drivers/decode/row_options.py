@@ -124,10 +124,9 @@ class RowOptions:
     likely tokens are named beside each that was chosen (None: no log-probabilities at all). max_time_s: the answer
     ends after it. schema: a JSON schema that the answer fits, as text. choice: whether tools are called: none, auto,
     required, or the name of one behind `=`. allowed: the names of those that may be (None: of all). one_call: whether
-    at most one is. presence, frequency: what a token's logit
-    loses once it stands in the answer, and for each time that it does; bias: (token, what is added to its logit).
-    prompt_logprobs: as logprobs, of the tokens of what the row says. prompt_ids: the tokens of the whole prompt, with
-    no template around them, in the place of what the row says.
+    at most one is. presence, frequency: what a token's logit loses once it stands in the answer, and for each time that
+    it does; bias: (token, what is added to its logit). prompt_logprobs: as logprobs, of the tokens of what the row
+    says. prompt_ids: the tokens of the whole prompt, with no template around them, in the place of what the row says.
     """
 
     sampling: Sampling

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from modelwright.kinds.shared.calling.offered_tools import Tool
 from modelwright.kinds.shared.schemas.answer_schema import FORM, plain_schema, schema_problem
@@ -62,9 +63,9 @@ def _free(mark: str, added: AddedTokens, *, one_call: bool) -> str:
 def _held(schema: str, mark: str | None, control: Mapping[str, int], *, one_call: bool) -> str:
     """Return the rules of calls alone, not more than come to an end, or of an object that fits a schema."""
     calls = "called" if one_call or mark is None else f"called{{1,{MOST_CALLS}}}"
-    answer = {"x-guidance": dict(FORM), **plain_schema(json.loads(schema))}
     begun = f"begun: GAP {_literal(mark or '', control)}"
-    return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: %json {json.dumps(answer)}\nGAP: /\\n{{0,2}}/\n"
+    answer = _object(plain_schema(json.loads(schema)))
+    return f"%llguidance {{}}\nstart: {calls} | said\n{begun}\nsaid: {answer}\nGAP: /\\n{{0,2}}/\n"
 
 
 def _called(
@@ -77,21 +78,17 @@ def _called(
     most: int | None,
 ) -> str:
     """Return the rules of one call that has `begun`, and of those that stand with it in one turn."""
-    form = {
-        "x-guidance": dict(FORM),
-        **json.loads(call_schema([_enforced(tool) for tool in tools], texts.keys)),
-    }
+    form = call_schema([_enforced(tool) for tool in tools], texts.keys)
     begin, end = texts.around
     behind = texts.prefix if mark is None else texts.prefix.partition(mark)[2]
     body = f"{_literal(behind, control)} call {_literal(end, control)}"
     if texts.calls_before:  # calls stand together
         joint = texts.calls_joint
         further = f"{_literal((joint or '') + begin, control)} call {_literal(end, control)}"
-        more = (
-            "" if joint is None or one_call else f"({further}){{0,{most - 1}}}" if most else f"({further})*"
-        )
+        times = "*" if most is None else f"{{0,{most - 1}}}"
+        more = "" if joint is None or one_call else f"({further}){times}"
         body = f"{body} {more} {_literal(_closing(texts), control)}"
-    return f"called: begun {body}\ncall: %json {json.dumps(form)}"
+    return f"called: begun {body}\ncall: {_object(json.loads(form))}"
 
 
 def further_grammar(tools: Sequence[Tool], texts: ToolTexts, added: AddedTokens, most: int) -> str:
@@ -99,13 +96,18 @@ def further_grammar(tools: Sequence[Tool], texts: ToolTexts, added: AddedTokens,
 
     Where the tools' parameters have what cannot be enforced, such an answer has been refused before.
     """
-    form = {"x-guidance": dict(FORM), **json.loads(call_schema(tools, texts.keys))}
+    form = json.loads(call_schema(tools, texts.keys))
     begin, end = texts.around
     joint = _literal(end + (texts.calls_joint or "") + begin, added.ids)
     closing = _literal(end + (_closing(texts) if texts.calls_before else ""), added.ids)
     further = f"({joint} call){{0,{most - 1}}}" if joint else ""
     closed = f"({closing})?" if closing else ""
-    return f"%llguidance {{}}\nstart: call {further} {closed}\ncall: %json {json.dumps(form)}\n"
+    return f"%llguidance {{}}\nstart: call {further} {closed}\ncall: {_object(form)}\n"
+
+
+def _object(schema: Mapping[str, Any]) -> str:
+    """Return a schema as it stands in the grammar."""
+    return f"%json {json.dumps({'x-guidance': dict(FORM), **schema})}"
 
 
 def _closing(texts: ToolTexts) -> str:

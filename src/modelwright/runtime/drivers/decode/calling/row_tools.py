@@ -26,7 +26,7 @@ MOST_CALLS = 8  # of an answer that can but call: one that goes round in circles
 class RowTools:
     """What a row's tools make of it.
 
-    begins: what its answer has before its first token; free: tools that it may call by objects that are held to them,
+    begins: what its answer has before its first token; free: tools that it may call by objects that are held to them;
     further: those that it may call behind the first call, which must come.
     """
 
@@ -50,8 +50,8 @@ def row_tools(options: RowOptions, tools: Sequence[Tool], texts: ToolTexts | Non
         if name not in names:
             raise RequestError(Problem("request.unknown-tool", name=CHOICE, tool=name, known=names))
     if options.allowed is not None:
-        tools = [one for one in tools if one["function"]["name"] in options.allowed]
-        names = [str(one["function"]["name"]) for one in tools]
+        tools = [one for one, name in zip(tools, names, strict=True) if name in options.allowed]
+        names = [name for name in names if name in options.allowed]
     if options.choice == AUTO:
         reader = CallReader(texts, names, forced=False, most=1 if options.one_call else None)
         stop = (*options.stop, *(one for one in reader.stops if one not in options.stop))
