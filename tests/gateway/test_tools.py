@@ -86,6 +86,13 @@ def test_of_all_tools_that_the_prompt_has_those_alone_are_called_that_are_allowe
             assert {one["function"]["name"] for one in called} <= {name}
 
 
+@pytest.mark.parametrize("names", [(), ("now",) * 129])
+def test_tools_that_are_allowed_are_some_and_not_too_many(server: Server, names: tuple[str, ...]) -> None:
+    answer = ask(server, tool_choice=allowed("auto", *names))
+    assert answer.status_code == 400
+    assert '"type": "allowed_tools"' in answer.json()["error"]["message"]
+
+
 def test_a_call_that_is_cut_says_so(server: Server) -> None:
     (found,) = ask(server, tool_choice=tiny_tools.named("weather"), max_tokens=25).json()["choices"]
     assert found["finish_reason"] == "length"

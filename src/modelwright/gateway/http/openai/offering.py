@@ -9,7 +9,7 @@ from typing import Any
 from modelwright.core.json_types import JsonLike
 from modelwright.core.messages import Problem, RequestError, ValueProblem
 from modelwright.gateway.http.openai.asking import wrong
-from modelwright.kinds.shared.calling.offered_tools import Tool, tools_of
+from modelwright.kinds.shared.calling.offered_tools import MOST_TOOLS, Tool, tools_of
 from modelwright.kinds.turns import TOOLS
 
 CHOICE, PARALLEL = "tool_choice", "parallel_tool_calls"
@@ -39,7 +39,7 @@ def offer(body: Mapping[str, Any], known: Collection[str], *, is_dialogue: bool)
         case {
             "type": "allowed_tools",
             "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [*allowed]},
-        }:
+        } if 0 < len(allowed) <= MOST_TOOLS:
             named = [_named(one) for one in allowed]
         case _:
             named, mode = [_named(choice)], "required"
