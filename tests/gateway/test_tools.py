@@ -149,19 +149,26 @@ def test_a_dialogue_goes_on_behind_a_call(server: Server) -> None:
     assert found["finish_reason"] == "length"
     lost = ask(server, messages=[*TURNS, message, {**result, "tool_call_id": "other"}])
     assert lost.status_code == 400
-    assert "`tool_call_id` of turn 4" in lost.json()["error"]["message"]
+    # the tools stand before the turns of the request, which counts its own
+    assert "`tool_call_id` of turn 3" in lost.json()["error"]["message"]
+    odd = ask(server, messages=[*TURNS, {"role": "xyz", "content": "x"}])
+    assert odd.status_code == 400
+    assert "turn 2" in odd.json()["error"]["message"]
 
 
 def test_a_call_without_arguments_is_read_as_clients_send_it_back(server: Server) -> None:
-    def read(arguments: str) -> int:
+    def read(arguments: object) -> int:
         call = {"id": "c", "type": "function", "function": {"name": "now", "arguments": arguments}}
         turns = [*TURNS, {"role": "assistant", "content": None, "tool_calls": [call]}]
         turns.append({"role": "tool", "tool_call_id": "c", "content": "noon"})
         answer = ask(server, messages=turns, max_tokens=1)
-        return answer.json()["usage"]["prompt_tokens"] if answer.status_code == 200 else answer.status_code
+        return answer.json()["usage"]["prompt_tokens"] if answer.status_code == 200 else -answer.status_code
 
     assert read("") == read(" ") == read("{}")
-    assert read('{"a": ') == read("[]") == 400
+    # what was cut at `max_tokens`, or is no object, is read as the text that it is: the result can say so
+    assert read('{"a": ') > read("{}")
+    assert read("[]") > read("{}")
+    assert read(["a"]) == read(3) == -400
 
 
 ODD = {

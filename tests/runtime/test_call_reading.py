@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import tiny_tools
 
+from modelwright.core.messages import ValueProblem
+from modelwright.kinds.dialogue.called_tools import calls_of
 from modelwright.kinds.shared.calling.tool_calls import ToolCall, parted, with_calls
 from modelwright.runtime.drivers.decode.calling.call_reading import CallReader
 from modelwright.runtime.drivers.decode.calling.tool_texts import ToolTexts
@@ -114,3 +118,20 @@ def test_calls_come_back_as_they_were_written() -> None:
     for content in ("", "I see.", "<tool_call>\n{}\n</tool_call>"):
         assert parted(with_calls(content, [ROME, NOW])) == (content, (ROME, NOW))
     assert parted(BLOCK) == ("", (ROME,))
+
+
+@pytest.mark.parametrize("arguments", ['{"city": "Ro', "[]", "null", '"', "\n\u2028\\"])
+def test_arguments_that_were_cut_are_read_as_they_were_written(arguments: str) -> None:
+    calls = (ROME, ToolCall("weather", json.dumps(arguments, ensure_ascii=False)))
+    assert parted(with_calls("I see.", calls)) == ("I see.", calls)
+    given = [{"function": {"name": "weather", "arguments": arguments}}]
+    (call,) = calls_of(given, 1, may_be_cut=True)
+    with pytest.raises(ValueProblem):  # in data it is a fault of its row
+        calls_of(given, 1, may_be_cut=False)
+    assert call == calls[1]
+    assert json.loads(HERMES.object_of(call, 0)) == {"name": "weather", "arguments": arguments}
+
+
+def test_the_text_of_an_object_is_no_call_of_ours() -> None:
+    text = '<tool_call>\n{"name": "weather", "arguments": "{}"}\n</tool_call>'
+    assert parted(text) == (text, ())

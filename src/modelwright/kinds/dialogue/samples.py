@@ -107,8 +107,8 @@ class DialogueSamples(Samples[Dialogue]):
             [*_QUESTION, {"role": "tools", "content": _TOOLS}],
             [{"role": "tools", "content": _TOOLS}],
             *([{"role": "tools", "content": one}, *_QUESTION] for one in self._no_tools()),
-            *([{**call, "tool_calls": one}] for one in ("x", [3], [{"name": ""}], [_call("a", "[]")])),
-            [{**call, "tool_calls": [_call("a", "{")]}],
+            *([{**call, "tool_calls": one}] for one in ("x", [3], [{"name": ""}], [_call("a", [])])),
+            [{**call, "tool_calls": [_call("a", 3)]}],
             [{**call, "tool_calls": [_call("a", {})]}, {"role": "tool", "tool_call_id": "b", "content": "x"}],
         ]
         return [*odd, *([one] for one in turns), *more, [{"role": "user", "content": "x"}] * 1_001]

@@ -67,8 +67,8 @@ class DialogueValue(Value[Dialogue]):
     def parse(self, raw: object, *, lenient: bool = False) -> Dialogue | None:
         """Return the turns of a list of them: `{role, content}`, or ShareGPT's `{from, value}`.
 
-        A turn may be empty, as clients send them, and as an answer may be that is sent back, where another one is not.
-        Data is read leniently: there it is a fault of its row.
+        A turn may be empty, as clients send them, and as an answer may be that is sent back, where another one is not;
+        so may the arguments of a call be cut. Data is read leniently: there it is a fault of its row.
 
         Lenient also takes an object with such a list under `messages` or `conversations`, the JSON of either as a text,
         and any other text as what the user says.
@@ -87,18 +87,19 @@ class DialogueValue(Value[Dialogue]):
             raise ValueProblem("value.no-turns")
         if len(raw) > MOST_TURNS:
             raise ValueProblem("value.too-many-turns", count=len(raw), most=MOST_TURNS)
-        read = [self._turn(one, place, may_be_silent=not lenient) for place, one in enumerate(raw, 1)]
+        first = 0 if _has_tools(raw[0]) else 1  # the turn of tools is counted by nobody
+        read = [self._turn(one, place, is_data=lenient) for place, one in enumerate(raw, first)]
         if not any(one.content for one in read):
-            raise ValueProblem("value.turn-without-text", place=len(read), role=read[-1].role)
+            raise ValueProblem("value.turn-without-text", place=len(read) - 1 + first, role=read[-1].role)
         if len(read) == 1 and read[0].role == TOOLS:
             raise ValueProblem("value.tools-behind", place=1)
-        order = in_order_of_calls([turn.role for turn in read], raw)
+        order = in_order_of_calls([turn.role for turn in read], raw, first)
         turns = tuple(read[place] for place in order)
         if (length := sum(len(one.content) for one in turns)) > self.most_characters:
             raise ValueProblem("value.too-long", most=self.most_characters, length=length)
         return turns
 
-    def _turn(self, raw: object, place: int, *, may_be_silent: bool) -> DialogueTurn:
+    def _turn(self, raw: object, place: int, *, is_data: bool) -> DialogueTurn:
         if isinstance(raw, DialogueTurn):
             raw = _as_json(raw)
         if not isinstance(raw, Mapping):
@@ -111,15 +112,15 @@ class DialogueValue(Value[Dialogue]):
             if place > 1:
                 raise ValueProblem("value.tools-behind", place=place)
             return DialogueTurn(role, offered_tools.text_of(offered_tools.tools_of(text)))
-        calls = calls_of(raw.get("tool_calls"), place) if role == ASSISTANT else ()
-        if text is None and (calls or (may_be_silent and role == ASSISTANT)):
+        calls = calls_of(raw.get("tool_calls"), place, may_be_cut=not is_data) if role == ASSISTANT else ()
+        if text is None and (calls or (role == ASSISTANT and not is_data)):
             text = ""
         if isinstance(text, list):  # OpenAI's form of a content in parts, of which texts are read
             text = text_of_parts(text)
         if not isinstance(text, str):
             raise ValueProblem("value.turn-without-text", place=place, role=role)
         content = as_written(tool_calls.with_calls(text.strip(), calls), most_characters=self.most_characters)
-        if not content and role != TOOL and not may_be_silent:  # what a tool answers may be empty
+        if not content and role != TOOL and is_data:  # what a tool answers may be empty
             raise ValueProblem("value.turn-without-text", place=place, role=role)
         return DialogueTurn(role, content, role != ASSISTANT or unlearned(raw) is None)
 
@@ -143,6 +144,13 @@ class DialogueValue(Value[Dialogue]):
 def _as_json(turn: DialogueTurn) -> dict[str, Json]:
     """Return a turn as OpenAI's messages have it, which name by its weight what is not learned."""
     return {"role": turn.role, "content": turn.content, **({} if turn.learned else {"weight": 0})}
+
+
+def _has_tools(raw: object) -> bool:
+    if isinstance(raw, DialogueTurn):
+        return raw.role == TOOLS
+    who = _first(raw, _WHO) if isinstance(raw, Mapping) else None
+    return isinstance(who, str) and SYNONYMS.get(who.strip().lower()) == TOOLS
 
 
 def _of_text(text: str) -> object:

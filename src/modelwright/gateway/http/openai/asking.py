@@ -10,6 +10,7 @@ from typing import Any
 from modelwright.core.json_types import Json, JsonLike
 from modelwright.core.messages import Problem, RequestError
 from modelwright.gateway.http.dialect import STREAM, Headers
+from modelwright.kinds.shared.schemas.closed_objects import close_objects
 
 MOST_CHOICES = 128
 # Those of the driver that have the protocol's names, and its own, which clients send as `extra_body`.
@@ -21,7 +22,8 @@ _DRIVERS = (
 HARMLESS = frozenset(
     {
         *("user", "store", "metadata", "service_tier", "safety_identifier"),
-        *("prompt_cache_key", "prompt_cache_retention", "verbosity", "reasoning_effort"),
+        *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+        *("verbosity", "reasoning_effort"),
         *("prediction", "cache_prompt"),  # they make the same answer quicker
     }
 )
@@ -166,7 +168,8 @@ def without_effect(
 def answer_schema(given: object) -> dict[str, JsonLike] | None:
     """Return the JSON schema that a `response_format` holds an answer to, None for a text; raises RequestError (400).
 
-    https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it.
+    https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it, and have the
+    names alone that it states.
     """
     given = _without_nulls(given)
     match given:
@@ -177,13 +180,13 @@ def answer_schema(given: object) -> dict[str, JsonLike] | None:
         case {"type": "json_object", **more} if not more:
             return {"type": "object"}
         case {"type": "json_object", "schema": dict(schema), **more} if not more:  # as llama.cpp has it
-            return schema
+            return close_objects(schema)
         case {
             "type": "json_schema",
             "json_schema": {"schema": dict(schema), **named},
             **more,
         } if not more and named.keys() <= {"name", "strict", "description"}:
-            return schema
+            return close_objects(schema)
     raise wrong(
         FORMAT, '{"type": "text" | "json_object"}, {"type": "json_schema", "json_schema": {name, schema}}'
     )

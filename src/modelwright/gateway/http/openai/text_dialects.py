@@ -46,7 +46,8 @@ _TURN_KEYS = frozenset({"role", "content", "tool_calls", "tool_call_id"})
 _PASSED_OVER = frozenset(
     {
         *("name", "id", "metadata", "annotations", "refusal", "cache_control", "provider_specific_fields"),
-        *("reasoning", "reasoning_content", "reasoning_details", *BESIDE),
+        *("reasoning", "reasoning_content", "reasoning_details", "thinking_blocks", "phase", *BESIDE),
+        "parsed",  # the content once more, as the official client reads it
     }
 )
 

@@ -20,7 +20,7 @@ _CALL = re.compile(rf"(?:\A|\n){_BEGIN}\n(\{{[^\n]*\}})\n{_END}(?=\n|\Z)")
 
 
 class ToolCall(NamedTuple):
-    """A function's name, and its arguments as the text of a JSON object."""
+    """A function's name, and its arguments as the text of a JSON object; of a JSON text where they are none."""
 
     name: str
     arguments: str
@@ -63,6 +63,11 @@ def arguments_of(stated: object) -> str | None:
         return None
 
 
+def text_as_arguments(text: str) -> str:
+    """Return arguments that are no object, since they were cut, as they are written here."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _written(call: ToolCall) -> str:
     name = json.dumps(call.name, ensure_ascii=False)
     return f'{_BEGIN}\n{{"name": {name}, "arguments": {call.arguments}}}\n{_END}'
@@ -76,12 +81,9 @@ def _read(line: str) -> ToolCall | None:
     if stated.keys() != {"name", "arguments"} or not isinstance(stated["name"], str):
         return None
     arguments = arguments_of(stated["arguments"])
-    # a text that is no object is none of ours
-    return (
-        None
-        if arguments is None or isinstance(stated["arguments"], str)
-        else ToolCall(stated["name"], arguments)
-    )
+    if isinstance(stated["arguments"], str):  # of an object it is none of ours
+        arguments = text_as_arguments(stated["arguments"]) if arguments is None else None
+    return None if arguments is None else ToolCall(stated["name"], arguments)
 
 
 def _no_number(constant: str) -> NoReturn:

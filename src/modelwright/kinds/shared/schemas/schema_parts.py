@@ -86,12 +86,15 @@ def referred(schema: JsonSchema, reference: str) -> JsonSchema | None:
 
 
 def _inner(schema: Mapping[str, Any]) -> Iterator[tuple[str, JsonSchema]]:
+    """Yield what stands right within a schema; what is no schema there is passed over, and found by who checks it."""
     for keyword in _ONE:
         if keyword in schema:
             yield keyword, schema[keyword]
     for keyword in _LISTS:
-        for place, inner in enumerate(schema.get(keyword, ())):
+        several = schema.get(keyword)
+        for place, inner in enumerate(several if isinstance(several, list) else ()):
             yield f"{keyword}/{place}", inner
     for keyword in _NAMED:
-        for name, inner in schema.get(keyword, {}).items():
+        named = schema.get(keyword)
+        for name, inner in named.items() if isinstance(named, Mapping) else ():
             yield f"{keyword}/{name.replace('~', '~0').replace('/', '~1')}", inner

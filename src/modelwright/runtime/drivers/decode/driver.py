@@ -205,7 +205,7 @@ class RunningDecode(Running):
             raise RequestError(Problem("request.empty-prompt"))
         if len(ids) >= self._settings.context:
             raise RequestError(
-                Problem("request.long-prompt", tokens=len(ids), most=self._settings.context - 1)
+                Problem("request.long-prompt", tokens=len(ids), context=self._settings.context)
             )
         return ids
 

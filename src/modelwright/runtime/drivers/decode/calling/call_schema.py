@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelwright.kinds.shared.calling.offered_tools import Tool
+from modelwright.kinds.shared.schemas.closed_objects import close_objects
 from modelwright.kinds.shared.schemas.exclusive_parts import as_any_of
 from modelwright.runtime.drivers.decode.calling.tool_texts import CallKeys
 
@@ -22,7 +23,7 @@ def call_schema(tools: Sequence[Tool], keys: CallKeys) -> str:
     for place, tool in enumerate(tools):
         function = tool["function"]
         own = f"tool{place}"
-        parameters = {"type": "object", **function["parameters"]}
+        parameters = close_objects({"type": "object", **function["parameters"]})
         if "properties" in parameters and not _FURTHER & parameters.keys():
             parameters.setdefault("additionalProperties", False)
         defs[own] = _moved(parameters, f"#/$defs/{own}")

@@ -1,0 +1,65 @@
+"""Objects that have the properties alone that their schema names.
+
+A schema without `additionalProperties` admits any further name, and a small model that is held to it goes on inventing
+some until its tokens are used up. Who writes one from a class means its fields. What fits the closed schema fits the
+open one, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelwright.kinds.shared.schemas.schema_parts import MOST_DEPTH, JsonSchema, parts
+
+# with which a name may come from elsewhere, or fewer objects of one part are more of the whole
+_ELSEWHERE = frozenset(
+    {
+        *("allOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"),
+        *("unevaluatedProperties", "$dynamicRef"),
+    }
+)
+_OTHERS = frozenset({"anyOf", "$ref"})  # whose objects may not be closed where this one has properties, too
+_OWN = frozenset({"properties", "required", "additionalProperties", "patternProperties", "minProperties"})
+_OPEN = frozenset({"additionalProperties", "patternProperties", "minProperties"})
+_LISTS = ("anyOf", "prefixItems")
+_NAMED = ("properties", "patternProperties", "$defs", "definitions")
+
+
+def close_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema whose objects have the names that they state and no others.
+
+    An object stays open that says what else it may have, or names nothing; all stay as they are where the names of one
+    may stand in several parts.
+    """
+    if all(_stands_alone(part.schema) for part in parts(schema)):
+        found: dict[str, Any] = _closed(schema, 0)
+        return found
+    return dict(schema)
+
+
+def _stands_alone(schema: JsonSchema) -> bool:
+    if not isinstance(schema, Mapping):
+        return True
+    return not _ELSEWHERE & schema.keys() and not (_OTHERS & schema.keys() and _OWN & schema.keys())
+
+
+def _closed(schema: Any, depth: int) -> Any:
+    if depth > MOST_DEPTH or not isinstance(schema, Mapping):
+        return schema
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _LISTS and isinstance(value, list):
+            found[key] = [_closed(one, depth + 1) for one in value]
+        elif key in _NAMED and isinstance(value, Mapping):
+            found[key] = {name: _closed(one, depth + 1) for name, one in value.items()}
+        else:
+            found[key] = _closed(value, depth + 1) if key in {"items", "additionalProperties"} else value
+    names = found.get("properties")
+    if isinstance(names, Mapping) and names and not _OPEN & found.keys():
+        required = found.get("required", ())
+        if isinstance(required, list | tuple) and all(
+            isinstance(one, str) and one in names for one in required
+        ):
+            found["additionalProperties"] = False
+    return found
