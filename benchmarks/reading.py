@@ -119,10 +119,12 @@ def ours(folder: Path, rows: Mapping[str, Rows], budget: str, encoder: Path):
         assert not result.problems, [str(one) for one in result.problems]
         took[stage] = cpu_s() - before
     (package,) = (folder / ".modelwright" / "objects").glob("package/*/package")
-    (plan,) = (folder / ".modelwright" / "objects").glob("plan/*/")
+    # a learning that the clock ends has a plan of its own
+    plan = max((folder / ".modelwright" / "objects").glob("plan/*/"), key=lambda one: one.stat().st_mtime_ns)
     choice = json.loads((plan / "choice" / "choice.json").read_text("utf-8"))
     forecast = json.loads((plan / "forecast" / "forecast.json").read_text("utf-8"))
-    (curves,) = (folder / ".modelwright" / "objects").glob("learn/*/curves/curves.json")
+    written = (folder / ".modelwright" / "objects").glob("learn/*/curves/curves.json")
+    curves = max(written, key=lambda one: one.stat().st_mtime_ns)
     learned = json.loads(curves.read_text("utf-8"))["learned"]
     steps = max(curve["steps"][-1] for one in learned if one["unit"] == "step" for curve in one["curves"])
     function = modelwright.load(package, threads=torch.get_num_threads())
