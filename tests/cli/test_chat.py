@@ -102,7 +102,7 @@ def test_what_is_not_answered_is_said_and_is_no_turn(pipe: Pipe) -> None:
     long = "x" * 17_000
     done = pipe(f"{long}\n/rest\n{ASKED}\n", "--json")
     assert done.returncode == 1
-    assert "16383" in done.stderr.replace(",", "")
+    assert "16384" in done.stderr.replace(",", "")
     assert "`/rest` is no command" in done.stderr
     (line,) = done.stdout.splitlines()
     assert json.loads(line)["prompt_tokens"] < 100

@@ -277,7 +277,7 @@ def test_prompts_beyond_the_context_are_refused_and_said(running: RunningDecode)
     call = Call({}, {"message": ["fine", "z" * 500, None]}, {"max_tokens": 3})
     (misfit,) = running.misfits(call).items()
     assert misfit[0] == 1
-    assert f"at most {CONTEXT - 1}" in str(misfit[1])
+    assert f"context length is {CONTEXT} tokens" in str(misfit[1])
     (*_, last) = running.run(call)
     assert [one.value is None for one in last.answers["answer"]] == [False, True, False]
 
