@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import jsonschema_rs
@@ -77,3 +78,13 @@ def test_a_schema_without_end_comes_to_an_end() -> None:
     for _ in range(500):
         deep = {"properties": {"a": deep}}
     assert close_objects(deep)["properties"]
+
+
+def test_a_schema_that_is_a_trap_takes_no_time() -> None:
+    wide = {f"n{place}": {} for place in range(3_000)}
+    refs = {f"r{place}": {"$ref": f"{place}/$defs/wide"} for place in range(1_000)}
+    begun = time.perf_counter()
+    close_objects({"properties": refs, "$defs": {"wide": {"properties": wide}}})
+    large = {"properties": {f"n{place}": {"properties": {"a": {}}} for place in range(100_000)}}
+    assert close_objects(large) == large
+    assert time.perf_counter() - begun < 5

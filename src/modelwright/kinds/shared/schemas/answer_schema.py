@@ -17,6 +17,7 @@ from modelwright.kinds.shared.schemas.exclusive_parts import as_any_of
 from modelwright.kinds.shared.schemas.schema_parts import (
     ANNOTATIONS,
     ENFORCED,
+    MOST_BYTES,
     MOST_DEPTH,
     OTHERS,
     SchemaPart,
@@ -27,7 +28,6 @@ from modelwright.kinds.shared.schemas.unending import unending
 EXTRA = "record"
 # Of that extra. They are large and few functions need them, so they are imported where they are used.
 _LIBRARIES = ("jsonschema_rs", "llguidance")
-_MOST_BYTES = 100_000
 # Of a constant, a pattern or a name: each token is compared with all of it, which takes 1 ms for every 1,000.
 _MOST_CHARACTERS = 2_000
 # One way to write each value, so that no answer is lost in white space: as `json.dumps` writes it.
@@ -68,8 +68,8 @@ def _invalid(schema: object, name: str) -> Problem | None:
         length = len(json.dumps(schema, allow_nan=False))
     except (ValueError, TypeError, RecursionError) as error:
         return Problem("schema.invalid", name=name, place="#", error=str(error)[:200])
-    if length > _MOST_BYTES:
-        return Problem("schema.large", name=name, length=length, most=_MOST_BYTES)
+    if length > MOST_BYTES:
+        return Problem("schema.large", name=name, length=length, most=MOST_BYTES)
     import jsonschema_rs
 
     plain = _plain(schema)

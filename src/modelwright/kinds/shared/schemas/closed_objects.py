@@ -7,10 +7,12 @@ open one, too.
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from modelwright.kinds.shared.schemas.schema_parts import MOST_DEPTH, JsonSchema, parts
+from modelwright.kinds.shared.schemas.schema_parts import MOST_BYTES, MOST_DEPTH, JsonSchema, parts
 
 # with which a name may come from elsewhere, or fewer objects of one part are more of the whole
 _ELSEWHERE = frozenset(
@@ -30,12 +32,19 @@ def close_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a schema whose objects have the names that they state and no others.
 
     An object stays open that says what else it may have, or names nothing; all stay as they are where the names of one
-    may stand in several parts.
+    may stand in several parts, and of one that is too large to be enforced.
     """
-    if all(_stands_alone(part.schema) for part in parts(schema)):
+    if _length(schema) <= MOST_BYTES and all(_stands_alone(part.schema) for part in parts(schema)):
         found: dict[str, Any] = _closed(schema, 0)
         return found
     return dict(schema)
+
+
+def _length(schema: Mapping[str, Any]) -> float:
+    try:
+        return len(json.dumps(schema))
+    except (ValueError, TypeError, RecursionError):
+        return math.inf
 
 
 def _stands_alone(schema: JsonSchema) -> bool:

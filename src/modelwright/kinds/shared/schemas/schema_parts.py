@@ -35,6 +35,7 @@ OTHERS = frozenset(
     }
 )
 MOST_DEPTH = 64
+MOST_BYTES = 100_000  # as JSON
 
 _ONE = ("items", "additionalProperties")  # keywords whose value is a schema
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -53,8 +54,12 @@ class SchemaPart:
 
 
 def parts(schema: JsonSchema) -> Iterator[SchemaPart]:
-    """Yield a schema, all that are within it, and what references name; deeper than MOST_DEPTH, the first alone."""
+    """Yield a schema, all that are within it, and what references name; deeper than MOST_DEPTH, the first alone.
+
+    What several references name is followed once: one may be written in any number of ways.
+    """
     seen: set[str] = set()
+    named: set[int] = set()  # by identity
     waiting = [SchemaPart(schema, "#", 0)]
     while waiting:
         part = waiting.pop()
@@ -67,7 +72,10 @@ def parts(schema: JsonSchema) -> Iterator[SchemaPart]:
         for place, inner in _inner(part.schema):
             waiting.append(SchemaPart(inner, f"{part.place}/{place}", part.depth + 1))
         reference = part.schema.get("$ref")
-        if isinstance(reference, str) and (target := referred(schema, reference)) is not None:
+        if not isinstance(reference, str) or (target := referred(schema, reference)) is None:
+            continue
+        if id(target) not in named:
+            named.add(id(target))
             waiting.append(SchemaPart(target, reference, part.depth))
 
 
