@@ -105,6 +105,7 @@ class DialogueSamples(Samples[Dialogue]):
         call = {"role": "assistant", "content": None}
         more: list[object] = [
             [*_QUESTION, {"role": "tools", "content": _TOOLS}],
+            [*([{"role": "tools", "content": _TOOLS}] * 2), *_QUESTION],
             [{"role": "tools", "content": _TOOLS}],
             *([{"role": "tools", "content": one}, *_QUESTION] for one in self._no_tools()),
             *([{**call, "tool_calls": one}] for one in ("x", [3], [{"name": ""}], [_call("a", [])])),

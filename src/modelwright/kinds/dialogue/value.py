@@ -87,7 +87,7 @@ class DialogueValue(Value[Dialogue]):
             raise ValueProblem("value.no-turns")
         if len(raw) > MOST_TURNS:
             raise ValueProblem("value.too-many-turns", count=len(raw), most=MOST_TURNS)
-        first = 0 if _has_tools(raw[0]) else 1  # the turn of tools is counted by nobody
+        first = 0 if _role(raw[0]) == TOOLS else 1  # the turn of tools is counted by nobody
         read = [self._turn(one, place, is_data=lenient) for place, one in enumerate(raw, first)]
         if not any(one.content for one in read):
             raise ValueProblem("value.turn-without-text", place=len(read) - 1 + first, role=read[-1].role)
@@ -104,12 +104,12 @@ class DialogueValue(Value[Dialogue]):
             raw = _as_json(raw)
         if not isinstance(raw, Mapping):
             raise ValueProblem("value.not-a-turn", place=place, shown=shown(raw))
-        who, text = (_first(raw, names) for names in (_WHO, _WHAT))
-        role = SYNONYMS.get(who.strip().lower()) if isinstance(who, str) else None
+        role, text = _role(raw), _first(raw, _WHAT)
         if role is None:
-            raise ValueProblem("value.unknown-role", place=place, shown=shown(who), known=[*ROLES])
+            who = shown(_first(raw, _WHO))
+            raise ValueProblem("value.unknown-role", place=place, shown=who, known=[*ROLES])
         if role == TOOLS:
-            if place > 1:
+            if place > 0:
                 raise ValueProblem("value.tools-behind", place=place)
             return DialogueTurn(role, offered_tools.text_of(offered_tools.tools_of(text)))
         calls = calls_of(raw.get("tool_calls"), place, may_be_cut=not is_data) if role == ASSISTANT else ()
@@ -146,11 +146,12 @@ def _as_json(turn: DialogueTurn) -> dict[str, Json]:
     return {"role": turn.role, "content": turn.content, **({} if turn.learned else {"weight": 0})}
 
 
-def _has_tools(raw: object) -> bool:
+def _role(raw: object) -> str | None:
+    """Return who speaks in a turn, None where that is not known."""
     if isinstance(raw, DialogueTurn):
-        return raw.role == TOOLS
+        return raw.role
     who = _first(raw, _WHO) if isinstance(raw, Mapping) else None
-    return isinstance(who, str) and SYNONYMS.get(who.strip().lower()) == TOOLS
+    return SYNONYMS.get(who.strip().lower()) if isinstance(who, str) else None
 
 
 def _of_text(text: str) -> object:
