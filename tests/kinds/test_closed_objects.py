@@ -9,6 +9,7 @@ import jsonschema_rs
 import pytest
 
 from modelwright.kinds.shared.schemas.closed_objects import close_objects
+from modelwright.kinds.shared.schemas.schema_parts import parts
 
 A, B = {"type": "object", "properties": {"a": {"type": "integer"}}}, {"properties": {"b": {}}}
 FURTHER = {"more": 1}
@@ -83,8 +84,10 @@ def test_a_schema_without_end_comes_to_an_end() -> None:
 def test_a_schema_that_is_a_trap_takes_no_time() -> None:
     wide = {f"n{place}": {} for place in range(3_000)}
     refs = {f"r{place}": {"$ref": f"{place}/$defs/wide"} for place in range(1_000)}
+    trap = {"properties": refs, "$defs": {"wide": {"properties": wide}}}
+    assert sum(1 for _ in parts(trap)) < 10_000  # each once or twice, however often it is named
     begun = time.perf_counter()
-    close_objects({"properties": refs, "$defs": {"wide": {"properties": wide}}})
+    close_objects(trap)
     large = {"properties": {f"n{place}": {"properties": {"a": {}}} for place in range(100_000)}}
     assert close_objects(large) == large
     assert time.perf_counter() - begun < 5

@@ -133,7 +133,7 @@ def asking(body: Mapping[str, Any], own: Collection[str]) -> Asking:
             raise wrong("max_tokens", "the same as max_completion_tokens")
         options["max_tokens"] = most[0]
     if (schema := answer_schema(given.get(FORMAT))) is not None:
-        options["schema"] = schema
+        options["schema"] = close_objects(schema)
     return Asking(
         choices,
         options,
@@ -168,8 +168,7 @@ def without_effect(
 def answer_schema(given: object) -> dict[str, JsonLike] | None:
     """Return the JSON schema that a `response_format` holds an answer to, None for a text; raises RequestError (400).
 
-    https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it, and have the
-    names alone that it states.
+    https://platform.openai.com/docs/guides/structured-outputs; `strict` or not, answers are held to it.
     """
     given = _without_nulls(given)
     match given:
@@ -180,13 +179,13 @@ def answer_schema(given: object) -> dict[str, JsonLike] | None:
         case {"type": "json_object", **more} if not more:
             return {"type": "object"}
         case {"type": "json_object", "schema": dict(schema), **more} if not more:  # as llama.cpp has it
-            return close_objects(schema)
+            return schema
         case {
             "type": "json_schema",
             "json_schema": {"schema": dict(schema), **named},
             **more,
         } if not more and named.keys() <= {"name", "strict", "description"}:
-            return close_objects(schema)
+            return schema
     raise wrong(
         FORMAT, '{"type": "text" | "json_object"}, {"type": "json_schema", "json_schema": {name, schema}}'
     )

@@ -12,7 +12,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from modelwright.kinds.shared.schemas.schema_parts import MOST_BYTES, MOST_DEPTH, JsonSchema, parts
+from modelwright.kinds.shared.schemas.schema_parts import (
+    MOST_BYTES,
+    MOST_DEPTH,
+    JsonSchema,
+    parts,
+    with_changed_parts,
+)
 
 # with which a name may come from elsewhere, or fewer objects of one part are more of the whole
 _ELSEWHERE = frozenset(
@@ -24,8 +30,6 @@ _ELSEWHERE = frozenset(
 _OTHERS = frozenset({"anyOf", "$ref"})  # whose objects may not be closed where this one has properties, too
 _OWN = frozenset({"properties", "required", "additionalProperties", "patternProperties", "minProperties"})
 _OPEN = frozenset({"additionalProperties", "patternProperties", "minProperties"})
-_LISTS = ("anyOf", "prefixItems")
-_NAMED = ("properties", "patternProperties", "$defs", "definitions")
 
 
 def close_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,14 +60,7 @@ def _stands_alone(schema: JsonSchema) -> bool:
 def _closed(schema: Any, depth: int) -> Any:
     if depth > MOST_DEPTH or not isinstance(schema, Mapping):
         return schema
-    found: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key in _LISTS and isinstance(value, list):
-            found[key] = [_closed(one, depth + 1) for one in value]
-        elif key in _NAMED and isinstance(value, Mapping):
-            found[key] = {name: _closed(one, depth + 1) for name, one in value.items()}
-        else:
-            found[key] = _closed(value, depth + 1) if key in {"items", "additionalProperties"} else value
+    found = with_changed_parts(schema, lambda one: _closed(one, depth + 1))
     names = found.get("properties")
     if isinstance(names, Mapping) and names and not _OPEN & found.keys():
         required = found.get("required", ())

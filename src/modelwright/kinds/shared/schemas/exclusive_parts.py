@@ -10,9 +10,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from modelwright.kinds.shared.schemas.schema_parts import MOST_DEPTH, JsonSchema, referred
+from modelwright.kinds.shared.schemas.schema_parts import (
+    MOST_DEPTH,
+    JsonSchema,
+    referred,
+    with_changed_parts,
+)
 
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _MOST_STEPS = 32  # references that name references
 
 
@@ -25,21 +29,11 @@ def as_any_of(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _rewritten(root: Mapping[str, Any], schema: Any, depth: int) -> Any:
     if depth > MOST_DEPTH or not isinstance(schema, Mapping):
         return schema
-    found = {key: _within(root, key, value, depth) for key, value in schema.items()}
+    found = with_changed_parts(schema, lambda one: _rewritten(root, one, depth + 1))
     choices = found.get("oneOf")
     if isinstance(choices, list) and "anyOf" not in found and _exclude_each_other(root, choices):
         found = {("anyOf" if key == "oneOf" else key): value for key, value in found.items()}
     return found
-
-
-def _within(root: Mapping[str, Any], key: str, value: Any, depth: int) -> Any:
-    if key in ("items", "additionalProperties"):
-        return _rewritten(root, value, depth + 1)
-    if key in _LISTS and isinstance(value, list):
-        return [_rewritten(root, one, depth + 1) for one in value]
-    if key in ("properties", "patternProperties", "$defs", "definitions") and isinstance(value, Mapping):
-        return {name: _rewritten(root, one, depth + 1) for name, one in value.items()}
-    return value
 
 
 def _exclude_each_other(root: Mapping[str, Any], choices: Sequence[JsonSchema]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -91,6 +91,21 @@ def referred(schema: JsonSchema, reference: str) -> JsonSchema | None:
         else:
             return None
     return found if isinstance(found, Mapping | bool) else None
+
+
+def with_changed_parts(schema: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return a schema with what `change` makes of each that stands right within it; what is none stays."""
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in _ONE:
+            found[key] = change(value)
+        elif key in _LISTS and isinstance(value, list):
+            found[key] = [change(one) for one in value]
+        elif key in _NAMED and isinstance(value, Mapping):
+            found[key] = {name: change(one) for name, one in value.items()}
+        else:
+            found[key] = value
+    return found
 
 
 def _inner(schema: Mapping[str, Any]) -> Iterator[tuple[str, JsonSchema]]:
